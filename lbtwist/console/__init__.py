@@ -1,0 +1,1 @@
+"""The SSH console: parses lines, calls verbs, renders what they return."""

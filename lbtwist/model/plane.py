@@ -1,0 +1,117 @@
+"""The plain values that cross the seam between the control plane and a data plane."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import NamedTuple
+
+from lbtwist.model.address import Address
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A registration that may take new connections."""
+
+    number: int
+    """The registration's number, unique in this load balancer."""
+    label: str
+    """The registration as shown, `app/ecs01#7`."""
+    address: Address
+    weight: int
+    """1–100: its share relative to the other members."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rotation:
+    """Who of a server group may take new connections at this moment, and how one is chosen."""
+
+    members: tuple[Member, ...] = ()
+    scheduler: str = "wrr"
+    retries: int = 2
+    """Further servers tried when one can't be connected."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListenerPolicy:
+    """What a data plane needs to serve one listener."""
+
+    number: int
+    """The listener's number, unique in this load balancer: a new endpoint is a new number."""
+    name: str
+    group: str
+    """The server group whose rotation new connections go to."""
+    protocol: str = "tcp"
+    idle_timeout: float = 1800.0
+    """Seconds without a byte either way before a connection is closed."""
+    connect_timeout: float = 5.0
+    """Seconds a server has to complete the connection."""
+    max_connections: int = 0
+    """Connections at once; 0 is no limit of its own."""
+
+
+class ScopeKind(Enum):
+    """What a drain, a tally or a cut is about."""
+
+    REGISTRATION = "registration"
+    LISTENER = "listener"
+    ALL = "all"
+
+
+class Scope(NamedTuple):
+    """A set of live connections: those of a registration, of a listener, or all."""
+
+    kind: ScopeKind
+    number: int = 0
+    """The registration's or the listener's number; 0 for all."""
+
+    @classmethod
+    def registration(cls, number: int) -> Scope:
+        return cls(ScopeKind.REGISTRATION, number)
+
+    @classmethod
+    def listener(cls, number: int) -> Scope:
+        return cls(ScopeKind.LISTENER, number)
+
+
+EVERYTHING = Scope(ScopeKind.ALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """The counters of a scope. All but `live` only grow."""
+
+    live: int = 0
+    """Established connections at this moment."""
+    total: int = 0
+    """Connections that were ever established."""
+    cut: int = 0
+    """Of those that ended, how many were closed by a cut."""
+    received: int = 0
+    """Bytes from clients."""
+    sent: int = 0
+    """Bytes to clients."""
+    failed: int = 0
+    """Registration: connections to it that failed. Listener: clients closed without a server."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionView:
+    """One live connection at the moment of a snapshot."""
+
+    id: int
+    client: str
+    listener: str
+    server: str
+    """The registration's label, `app/ecs01#7`; empty while none is connected."""
+    protocol: str
+    age: float
+    """Seconds since it was accepted."""
+    idle: float
+    """Seconds since the last byte either way."""
+    received: int
+    """Bytes from the client."""
+    sent: int
+    """Bytes to the client."""
+    activity: str
+    """What it does: `connecting`, `relaying`, `half-closed`, `closing`."""

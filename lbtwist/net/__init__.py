@@ -1,0 +1,1 @@
+"""The data plane: Twisted protocols, factories and transports that move bytes."""

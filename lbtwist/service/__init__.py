@@ -1,0 +1,1 @@
+"""The control plane: services that know membership, admin state and deadlines."""
