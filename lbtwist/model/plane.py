@@ -94,6 +94,11 @@ class Tally:
     failed: int = 0
     """Registration: connections to it that failed. Listener: clients closed without a server."""
 
+    @property
+    def moved(self) -> int:
+        """Bytes relayed either way."""
+        return self.received + self.sent
+
 
 @dataclass(frozen=True, slots=True)
 class ConnectionView:
