@@ -48,6 +48,8 @@ class Kind(Enum):
     TEXT = "text"
     VERB = "verb"
     FLAG = "flag"
+    INPUT = "input"
+    """Standard input, given to the function as text; never typed on the line."""
 
 
 @dataclass(frozen=True, slots=True)
