@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple
@@ -89,22 +90,16 @@ class Registration:
     def registered(self) -> bool:
         return self.membership is Membership.REGISTERED
 
-    def conditions(self) -> tuple[Condition, ...]:
+    def conditions(self) -> Iterator[Condition]:
         """All that "may take new connections" is made of, in the order in which they are told."""
-        drain = self.drain
-        return (
-            _condition("membership", self.membership, self.registered, Cause.REMOVAL.word),
-            _condition("admin", self.admin, self.admin is Admin.READY, Cause.OPERATOR.word),
-            _condition("health", self.health, self.health is not Health.FAILING, Cause.HEALTH.word),
-            Condition("drain", drain.cause.word if drain else "none", not drain, _held_by(drain)),
-            Condition("holds", self._holds(), not self.waits_for, "rejoining" if self.waits_for else ""),
-            Condition("weight", str(self.weight), self.weight > 0, "" if self.weight else "weight_zero"),
-        )
+        for test in _TESTS:
+            holds = test.holds(self)
+            yield Condition(test.name, test.value(self), holds, "" if holds else test.reason(self))
 
     @property
     def takes_new(self) -> bool:
         """It may take new connections: every condition holds."""
-        return all(condition.holds for condition in self.conditions())
+        return all(test.holds(self) for test in _TESTS)
 
     @property
     def state(self) -> str:
@@ -133,24 +128,53 @@ class Registration:
         if self.membership is Membership.LEAVING:
             self.membership = Membership.GONE
 
-    def _holds(self) -> str:
-        waiting = ", ".join(f"#{number}" for number in sorted(self.waits_for))
-        return f"the drain of {waiting}" if waiting else "none"
 
+class _Test(NamedTuple):
+    """How one condition is read from a registration."""
+
+    name: str
+    holds: Callable[[Registration], bool]
+    value: Callable[[Registration], str]
+    reason: Callable[[Registration], str]
+
+
+def _drain_word(registration: Registration) -> str:
+    return registration.drain.cause.word if registration.drain else "none"
+
+
+def _drain_reason(registration: Registration) -> str:
+    """A running drain alone holds back a server that passes again only when it is latched (rule 24)."""
+    word = _drain_word(registration)
+    return "latched" if word == Cause.HEALTH.word else word
+
+
+def _holds(registration: Registration) -> str:
+    waiting = ", ".join(f"#{number}" for number in sorted(registration.waits_for))
+    return f"the drain of {waiting}" if waiting else "none"
+
+
+_TESTS = (
+    _Test(
+        "membership",
+        lambda r: r.membership is Membership.REGISTERED,
+        lambda r: r.membership.value,
+        lambda r: Cause.REMOVAL.word,
+    ),
+    _Test("admin", lambda r: r.admin is Admin.READY, lambda r: r.admin.value, lambda r: Cause.OPERATOR.word),
+    _Test(
+        "health",
+        lambda r: r.health is not Health.FAILING,
+        lambda r: r.health.value,
+        lambda r: Cause.HEALTH.word,
+    ),
+    _Test("drain", lambda r: r.drain is None, _drain_word, _drain_reason),
+    _Test("holds", lambda r: not r.waits_for, _holds, lambda r: "rejoining"),
+    _Test("weight", lambda r: r.weight > 0, lambda r: str(r.weight), lambda r: "weight_zero"),
+)
+"""Written once: what `takes_new` asks is what `conditions` tells."""
 
 _HEALTH_STATES = {
     Health.PASSING: "healthy",
     Health.FAILING: "unhealthy",
     Health.UNKNOWN: "initial",
 }
-
-
-def _condition(name: str, value: Enum, holds: bool, reason: str) -> Condition:
-    return Condition(name, str(value.value), holds, "" if holds else reason)
-
-
-def _held_by(drain: Drain | None) -> str:
-    """A running drain alone holds back a server that passes again only when it is latched (rule 24)."""
-    if drain is None:
-        return ""
-    return "latched" if drain.cause is Cause.HEALTH else drain.cause.word

@@ -1,0 +1,148 @@
+"""The members of one server group: who is registered, who is leaving, who may take new connections."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import NamedTuple
+
+from lbtwist.errors import Refused
+from lbtwist.model.address import Address
+from lbtwist.model.plane import Member
+from lbtwist.model.registration import Membership, Registration
+
+
+class Members:
+    """Every registration of a group that is not gone, by number; the registered ones also by name and
+    by address, each of which only one may have."""
+
+    def __init__(self, group: str) -> None:
+        self.group = group
+        self._by_number: dict[int, Registration] = {}
+        self._by_name: dict[str, Registration] = {}
+        self._by_address: dict[Address, Registration] = {}
+        self._leaving: dict[int, Registration] = {}
+        self._waiting: list[Registration] = []
+
+    def __iter__(self) -> Iterator[Registration]:
+        return iter(self._by_number.values())
+
+    def __len__(self) -> int:
+        return len(self._by_number)
+
+    @property
+    def registered(self) -> int:
+        """How many are registered, whatever else is said of them."""
+        return len(self._by_address)
+
+    def get(self, number: int) -> Registration | None:
+        return self._by_number.get(number)
+
+    def current(self, name: str) -> Registration | None:
+        """The registered one of that name, not one that is leaving."""
+        return self._by_name.get(name)
+
+    def current_at(self, address: Address) -> Registration | None:
+        return self._by_address.get(address)
+
+    def leaving(self, name: str) -> Registration | None:
+        """The one of that name that is leaving; of several the one that left last."""
+        return next((r for r in reversed(self._leaving.values()) if r.name == name), None)
+
+    def leaving_from(self, address: Address) -> list[Registration]:
+        """Earlier stays of the same server (the same address, whatever its name), oldest first."""
+        return [r for r in self._leaving.values() if r.address == address]
+
+    def check_free(self, name: str, address: Address) -> None:
+        """Raises Refused when the name or the address is taken by a registered server."""
+        if taken := self._by_name.get(name):
+            raise Refused(f"{self.group}/{name} is already registered, at {taken.address}")
+        if taken := self._by_address.get(address):
+            raise Refused(f"{address} is already registered as {self.group}/{taken.name}")
+
+    def register(self, registration: Registration, waits_for: Collection[Registration] = ()) -> None:
+        """Take a new registration in. It takes nothing new until the drains of `waits_for` have ended
+        (rule 16). Raises Refused when its name or address is taken."""
+        self.check_free(registration.name, registration.address)
+        registration.waits_for = {earlier.number for earlier in waits_for}
+        if registration.waits_for:
+            self._waiting.append(registration)
+        self._by_number[registration.number] = registration
+        self._index(registration)
+
+    def leave(self, registration: Registration) -> None:
+        """It is registered no longer, and leaving; its name and address are free."""
+        registration.membership = Membership.LEAVING
+        self._leaving[registration.number] = registration
+        del self._by_name[registration.name], self._by_address[registration.address]
+
+    def stay(self, registration: Registration) -> None:
+        """Undo `leave`. Raises Refused when its name or address has been taken since."""
+        self.check_free(registration.name, registration.address)
+        registration.membership = Membership.REGISTERED
+        del self._leaving[registration.number]
+        self._index(registration)
+
+    def rename(self, names: Mapping[Address, str]) -> None:
+        """Give registered servers other names, all at once so that two may swap theirs."""
+        for address in names:
+            self._by_name.pop(self._by_address[address].name, None)
+        for address, name in names.items():
+            registration = self._by_address[address]
+            registration.name = name
+            self._by_name[name] = registration
+
+    def discard(self, gone: Registration) -> bool:
+        """Forget a registration that is gone. True when one that waited for it may join now."""
+        del self._by_number[gone.number], self._leaving[gone.number]
+        for registration in self._waiting:
+            registration.waits_for.discard(gone.number)
+        waiting = [r for r in self._waiting if r.waits_for and r.registered]
+        joined = len(waiting) < len(self._waiting)
+        self._waiting = waiting
+        return joined
+
+    def rotation(self) -> tuple[Member, ...]:
+        """Those that may take new connections now."""
+        return tuple(r.member for r in self if r.takes_new)
+
+    def left_without(self, leaving: Collection[Registration]) -> int:
+        """How many could take new connections if `leaving` could not (rule 66)."""
+        numbers = {registration.number for registration in leaving}
+        return sum(r.takes_new for r in self if r.number not in numbers)
+
+    def at_host(self, host: str) -> list[Registration]:
+        """Registered servers at that IP address or Unix socket path, on any port (rule 65)."""
+        return [r for r in self if r.registered and r.address.host == host]
+
+    def _index(self, registration: Registration) -> None:
+        self._by_name[registration.name] = registration
+        self._by_address[registration.address] = registration
+
+
+class Wanted(NamedTuple):
+    """What a file or a source says of the server at one address."""
+
+    name: str
+    weight: int = 100
+
+
+class Changes(NamedTuple):
+    """What has to be done so that one set of servers becomes another, by address."""
+
+    removed: dict[Address, Wanted]
+    added: dict[Address, Wanted]
+    changed: dict[Address, Wanted]
+    """The same server under another name or with another weight: no connection is touched."""
+
+    def __bool__(self) -> bool:
+        return any(self)
+
+
+def changes(before: Mapping[Address, Wanted], after: Mapping[Address, Wanted]) -> Changes:
+    """The difference of two sets of servers. The same server is the same address, so a changed
+    address is a removal and an addition, wherever the sets come from (rule 18)."""
+    return Changes(
+        removed={address: was for address, was in before.items() if address not in after},
+        added={address: now for address, now in after.items() if address not in before},
+        changed={a: now for a, now in after.items() if a in before and before[a] != now},
+    )

@@ -1,0 +1,104 @@
+"""The live connections of a registration or a listener, their counters, and leases on them."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from twisted.internet.defer import Deferred, succeed
+
+from lbtwist.model.plane import ConnectionView, Tally
+
+
+class ILive(Protocol):
+    """What the data plane asks of a live connection."""
+
+    id: int
+    touched: float
+    """When a byte last moved, on the monotonic clock."""
+
+    @property
+    def received(self) -> int: ...
+
+    @property
+    def sent(self) -> int: ...
+
+    def cut(self) -> None: ...
+
+    def watch_idle(self) -> None: ...
+
+    def view(self, now: float) -> ConnectionView: ...
+
+
+class Ledger:
+    """Established connections of one registration or listener, and what those that ended have moved.
+
+    Counters of live connections stay on the connection, so that moving bytes touches no ledger.
+    """
+
+    __slots__ = ("live", "total", "cut", "failed", "_received", "_sent", "_waiters")
+
+    def __init__(self) -> None:
+        self.live: dict[int, ILive] = {}
+        self.total = 0
+        self.cut = 0
+        self.failed = 0
+        self._received = 0
+        self._sent = 0
+        self._waiters: list[Deferred[None]] = []
+
+    def enter(self, connection: ILive) -> None:
+        """It is established."""
+        self.live[connection.id] = connection
+        self.total += 1
+
+    def leave(self, connection: ILive, *, cut: bool) -> None:
+        """It has ended, and is never entered again. Raises KeyError when it is not here."""
+        del self.live[connection.id]
+        self._received += connection.received
+        self._sent += connection.sent
+        if cut:
+            self.cut += 1
+        if not self.live and self._waiters:
+            self._tell_empty()
+
+    def tally(self) -> Tally:
+        """All counters, with what the live connections have moved so far."""
+        return Tally(
+            live=len(self.live),
+            total=self.total,
+            cut=self.cut,
+            received=self._received + sum(c.received for c in self.live.values()),
+            sent=self._sent + sum(c.sent for c in self.live.values()),
+            failed=self.failed,
+        )
+
+    def when_empty(self) -> Deferred[None]:
+        """Fires when nothing is live. Cancelling it ends the waiting."""
+        if not self.live:
+            return succeed(None)
+        waiter: Deferred[None] = Deferred(self._waiters.remove)
+        self._waiters.append(waiter)
+        return waiter
+
+    def _tell_empty(self) -> None:
+        waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            waiter.callback(None)
+
+
+class Lease:
+    """One connection's place in a ledger, given back exactly once."""
+
+    __slots__ = ("_ledger", "_connection")
+
+    def __init__(self, ledger: Ledger, connection: ILive) -> None:
+        self._ledger: Ledger | None = ledger
+        self._connection = connection
+        ledger.enter(connection)
+
+    def release(self, *, cut: bool) -> None:
+        """Give the place back. Raises RuntimeError the second time."""
+        ledger, self._ledger = self._ledger, None
+        if ledger is None:
+            raise RuntimeError(f"connection {self._connection.id}: its lease was released before")
+        ledger.leave(self._connection, cut=cut)

@@ -1,0 +1,126 @@
+"""The data plane of this process: what the control plane says, told to factories and relays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import count
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IProtocolFactory, IReactorTime
+from zope.interface import implementer
+
+from lbtwist.interfaces import IDataPlane, IDataPlaneObserver
+from lbtwist.model.plane import (
+    EVERYTHING,
+    ConnectionView,
+    ListenerPolicy,
+    Member,
+    Rotation,
+    Scope,
+    ScopeKind,
+    Tally,
+)
+from lbtwist.net.dialing import IDialer
+from lbtwist.net.factory import RelayFactory
+from lbtwist.net.live import ILive, Ledger
+from lbtwist.net.rotation import GroupRotation
+from lbtwist.net.sweep import Sweep
+
+
+@implementer(IDataPlane)
+class DataPlane:
+    """Knows listeners, rotations and live connections; decides nothing about who may have them."""
+
+    def __init__(self, clock: IReactorTime, dialer: IDialer, sweep: Sweep) -> None:
+        self._clock = clock
+        self._dialer = dialer
+        self._sweep = sweep
+        self._ids = count(1)
+        self._groups: dict[str, GroupRotation] = {}
+        self._listeners: dict[int, RelayFactory] = {}
+        self._registrations: dict[int, Ledger] = {}
+        self._observer: IDataPlaneObserver | None = None
+
+    def observe(self, observer: IDataPlaneObserver) -> None:
+        self._observer = observer
+
+    def serve(self, policy: ListenerPolicy) -> IProtocolFactory:
+        group = self._groups.setdefault(policy.group, GroupRotation())
+        factory = self._listeners.get(policy.number)
+        if factory is not None:
+            factory.adopt(policy, group)
+            return factory
+        factory = self._listeners[policy.number] = RelayFactory(
+            policy,
+            group,
+            self._ids,
+            self._dialer,
+            self._sweep,
+            self._clock.seconds,
+            self._ledger_of,
+            self._server_failed,
+        )
+        return factory
+
+    def rotate(self, group: str, rotation: Rotation) -> None:
+        self._groups.setdefault(group, GroupRotation()).update(rotation)
+
+    def tally(self, scope: Scope) -> Tally:
+        return sum((ledger.tally() for ledger in self._ledgers(scope)), Tally())
+
+    def when_empty(self, scope: Scope) -> Deferred[None]:
+        return Deferred.fromCoroutine(self._emptiness(scope))
+
+    def cut(self, scope: Scope, count: int | None = None) -> int:
+        live = self._live(scope)
+        if count is not None:
+            live = sorted(live, key=lambda connection: connection.touched)[:count]
+        for connection in live:
+            connection.cut()
+        return len(live)
+
+    def cut_connection(self, id: int) -> bool:
+        for ledger in self._ledgers(EVERYTHING):
+            if connection := ledger.live.get(id):
+                connection.cut()
+                return True
+        return False
+
+    def connections(self, scope: Scope) -> Iterable[ConnectionView]:
+        now = self._clock.seconds()
+        return [connection.view(now) for connection in self._live(scope)]
+
+    def forget(self, scope: Scope) -> None:
+        if scope.kind is ScopeKind.REGISTRATION:
+            self._registrations.pop(scope.number, None)
+        else:
+            self._listeners.pop(scope.number, None)
+
+    def _ledgers(self, scope: Scope) -> list[Ledger]:
+        match scope.kind:
+            case ScopeKind.ALL:
+                return [factory.ledger for factory in self._listeners.values()]
+            case ScopeKind.LISTENER:
+                factory = self._listeners.get(scope.number)
+                return [factory.ledger] if factory else []
+            case ScopeKind.REGISTRATION:
+                ledger = self._registrations.get(scope.number)
+                return [ledger] if ledger else []
+
+    def _live(self, scope: Scope) -> list[ILive]:
+        return [connection for ledger in self._ledgers(scope) for connection in ledger.live.values()]
+
+    async def _emptiness(self, scope: Scope) -> None:
+        while busy := next((ledger for ledger in self._ledgers(scope) if ledger.live), None):
+            await busy.when_empty()
+
+    def _ledger_of(self, member: Member) -> Ledger:
+        ledger = self._registrations.get(member.number)
+        if ledger is None:
+            ledger = self._registrations[member.number] = Ledger()
+        return ledger
+
+    def _server_failed(self, member: Member, reason: str) -> None:
+        self._ledger_of(member).failed += 1
+        if self._observer is not None:
+            self._observer.connect_failed(member.number, reason)

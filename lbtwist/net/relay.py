@@ -1,0 +1,333 @@
+"""The relay of a tcp listener: a client's connection, a server's, and the bytes between them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import IAddress, IHalfCloseableProtocol, IPushProducer, ITCPTransport
+from twisted.internet.protocol import Protocol
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from lbtwist.model.address import Address
+from lbtwist.model.plane import ConnectionView, Member
+from lbtwist.net.dispatch import Dispatch
+from lbtwist.net.live import Lease
+
+if TYPE_CHECKING:
+    from lbtwist.net.factory import RelayFactory
+
+
+CLOSE_TIMEOUT = 0.1
+"""Seconds that a close may take where the transport under an end has a queue of its own."""
+
+
+@implementer(IHalfCloseableProtocol, IPushProducer)
+class End(Protocol):
+    """One side of a relay: what it receives, the other side's transport sends.
+
+    As a producer it is the other side's back-pressure: it stops reading while that one holds bytes.
+    """
+
+    transport: ITCPTransport
+    peer: End
+
+    def __init__(self, relay: Relay, seconds: Callable[[], float]) -> None:
+        self.relay = relay
+        self.received = 0
+        self.ended = False
+        """It has shut its sending side down."""
+        self.lost = False
+        self.held = False
+        """Bytes for it wait in our memory, because it does not take them."""
+        self._seconds = seconds
+
+    def connectionMade(self) -> None:
+        self.relay.connected(self)
+
+    def dataReceived(self, data: bytes) -> None:
+        self.received += len(data)
+        self.relay.touched = self._seconds()
+        self.peer.transport.write(data)
+
+    def readConnectionLost(self) -> None:
+        self.ended = True
+        self.relay.touched = self._seconds()
+        self.relay.half_closed(self)
+
+    def writeConnectionLost(self) -> None:
+        self.held = False
+
+    def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
+        self.lost = True
+        self.relay.lost(self, orderly=reason.check(ConnectionDone) is not None)
+
+    def pauseProducing(self) -> None:
+        self.peer.held = True
+        if not self.lost:
+            self.transport.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        self.peer.held = False
+        if self.lost:
+            # Everything it sent before its reset has been passed on; now the reset is.
+            self.peer.reset()
+        else:
+            self.transport.resumeProducing()
+
+    def stopProducing(self) -> None:
+        """The other side is gone; `Relay.lost` closes this one."""
+
+    def reset(self) -> None:
+        """Close it so that it sees a reset; what is held for it is dropped."""
+        if not self.lost:
+            self.transport.unregisterProducer()
+            self.transport.abortConnection()
+
+    def close(self) -> None:
+        """Close it as rule 5 says: FIN where it was given everything, a reset where not."""
+        if self.held:
+            self.reset()
+        elif not self.lost:
+            self.transport.unregisterProducer()
+            self.transport.loseConnection()
+
+
+class Relay:
+    """One client's connection, from its accept to its close."""
+
+    __slots__ = (
+        "id",
+        "touched",
+        "due_bucket",
+        "_listener",
+        "_opened",
+        "_client",
+        "_server",
+        "_member",
+        "_dispatch",
+        "_tried",
+        "_lease",
+        "_place",
+        "_closing",
+        "_forced",
+        "_cut",
+    )
+
+    def __init__(self, id: int, listener: RelayFactory) -> None:
+        self.id = id
+        self.touched = self._opened = listener.seconds()
+        self.due_bucket = None
+        self._listener = listener
+        self._client = End(self, listener.seconds)
+        self._server: End | None = None
+        self._member: Member | None = None
+        self._dispatch: Dispatch | None = None
+        self._tried: tuple[int, ...] = ()
+        self._lease: Lease | None = None
+        self._place: Lease | None = None
+        self._closing = False
+        self._forced = False
+        self._cut = False
+
+    @property
+    def received(self) -> int:
+        """Bytes from the client."""
+        return self._client.received
+
+    @property
+    def sent(self) -> int:
+        """Bytes to the client."""
+        return self._server.received if self._server else 0
+
+    @property
+    def client(self) -> End:
+        return self._client
+
+    def connected(self, end: End) -> None:
+        """An end has its transport: a client is dispatched, a server is joined to it."""
+        if end is self._client:
+            self._place = Lease(self._listener.ledger, self)
+            end.transport.pauseProducing()
+            self._go_on()
+        else:
+            self._join(end)
+
+    def server_protocol(self, member: Member) -> End:
+        """The server's end; its registration counts this connection from now on."""
+        assert self._dispatch is not None
+        self._tried = self._dispatch.tried
+        self._dispatch = None
+        self._member = member
+        self._lease = Lease(self._listener.ledger_of(member), self)
+        return End(self, self._listener.seconds)
+
+    def server_failed(self, member: Member, reason: str) -> None:
+        self._listener.server_failed(member, reason)
+
+    def no_server(self) -> None:
+        self._dispatch = None
+        self._listener.ledger.failed += 1
+        self.close()
+
+    def half_closed(self, end: End) -> None:
+        """One side has shut its sending down; the other is told so after what it still has to get."""
+        if self._closing:
+            return
+        if end is self._server and self._unused:
+            self._fail_over()
+            return
+        peer = end.peer
+        peer.transport.unregisterProducer()
+        if peer.ended:
+            self._closing = True
+            end.transport.loseConnection()
+            peer.transport.loseConnection()
+        else:
+            peer.transport.loseWriteConnection()
+
+    def lost(self, end: End, *, orderly: bool) -> None:
+        """One side is closed: the other follows it, and with both the connection has ended."""
+        server = self._server
+        if end is not self._client and end is not server:
+            return
+        if end is server and self._unused and not self._closing:
+            self._fail_over()
+        elif self._client.lost and (server is None or server.lost):
+            self._finish()
+        elif not self._closing:
+            self._follow(end, orderly=orderly)
+
+    def cut(self) -> None:
+        """Close both sides (rule 5), because a deadline came or an operator said so."""
+        self._cut = True
+        self.close()
+
+    def close(self) -> None:
+        """Close both sides; what is held for a slow peer is dropped."""
+        self._closing = self._forced = True
+        self.touched = self._listener.seconds()
+        if self._dispatch is not None:
+            self._dispatch.cancel()
+        for end in self._ends:
+            end.close()
+        self._listener.sweep.leave(self)
+        self._listener.sweep.enter(self, self.touched + CLOSE_TIMEOUT)
+
+    def due(self, now: float) -> None:
+        """The sweep: nothing moved for the idle timeout (rule 14), or a close lasts too long."""
+        at = self.touched + (CLOSE_TIMEOUT if self._forced else self._listener.policy.idle_timeout)
+        if now < at:
+            self._listener.sweep.enter(self, at)
+        elif self._closing:
+            for end in self._ends:
+                end.reset()
+        else:
+            self.close()
+
+    def watch_idle(self) -> None:
+        """Be swept by the listener's present idle timeout."""
+        if self._server is not None and not self._closing:
+            self._listener.sweep.leave(self)
+            self._listener.sweep.enter(self, self.touched + self._listener.policy.idle_timeout)
+
+    def view(self, now: float) -> ConnectionView:
+        """Itself, for people."""
+        return ConnectionView(
+            id=self.id,
+            client=_shown(self._client.transport.getPeer()),
+            listener=self._listener.policy.name,
+            server=self._member.label if self._member else "",
+            protocol=self._listener.policy.protocol,
+            age=now - self._opened,
+            idle=now - self.touched,
+            received=self.received,
+            sent=self.sent,
+            activity=self._activity,
+        )
+
+    @property
+    def _ends(self) -> tuple[End, ...]:
+        return (self._client, self._server) if self._server else (self._client,)
+
+    @property
+    def _activity(self) -> str:
+        if self._closing:
+            return "closing"
+        if self._server is None:
+            return "connecting"
+        return "half-closed" if self._client.ended or self._server.ended else "relaying"
+
+    @property
+    def _unused(self) -> bool:
+        """No byte was passed either way, nor the client's end: the server has not been of use yet."""
+        client, server = self._client, self._server
+        return not (client.received or client.ended or client.lost or (server and server.received))
+
+    def _go_on(self) -> None:
+        listener = self._listener
+        self._dispatch = Dispatch(
+            self, listener.group, listener.dialer, listener.policy.connect_timeout, self._tried
+        )
+        self._dispatch.next()
+
+    def _join(self, server: End) -> None:
+        client = self._client
+        self._server = client.peer = server
+        server.peer = client
+        client.transport.registerProducer(server, True)
+        server.transport.registerProducer(client, True)
+        client.transport.resumeProducing()
+        self.touched = self._listener.seconds()
+        self.watch_idle()
+
+    def _fail_over(self) -> None:
+        """A server that goes before it was of use is a failed connect: the next one, please."""
+        server, member = self._server, self._member
+        assert server is not None and member is not None
+        self._server = self._member = None
+        self._client.transport.unregisterProducer()
+        self._client.transport.pauseProducing()
+        self._listener.sweep.leave(self)
+        server.reset()
+        self._release()
+        self.server_failed(member, "closed before any byte was passed")
+        self._go_on()
+
+    def _follow(self, end: End, *, orderly: bool) -> None:
+        """One side was closed with the other still open: it gets what it is owed, and the same end."""
+        self._closing = True
+        peer = end.peer
+        if orderly:
+            peer.transport.unregisterProducer()
+            peer.transport.loseConnection()
+        elif peer.held:
+            peer.transport.pauseProducing()
+        else:
+            peer.reset()
+
+    def _finish(self) -> None:
+        self._listener.sweep.leave(self)
+        if self._dispatch is not None:
+            self._dispatch.cancel()
+        self._release()
+        place, self._place = self._place, None
+        if place is not None:
+            place.release(cut=self._cut)
+
+    def _release(self) -> None:
+        lease, self._lease = self._lease, None
+        if lease is not None:
+            lease.release(cut=self._cut)
+
+
+
+
+def _shown(peer: IAddress) -> str:
+    if isinstance(peer, UNIXAddress):
+        return "unix"
+    assert isinstance(peer, (IPv4Address, IPv6Address))
+    return str(Address(peer.host, peer.port))

@@ -1,0 +1,188 @@
+"""Running drains, their timers, and the receipts of those that ended."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable, Iterator
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from lbtwist.interfaces import IDataPlane
+from lbtwist.model.drain import Because, Cause, Drain, Event
+from lbtwist.model.plane import Scope
+from lbtwist.model.receipt import Receipt
+
+KEPT_RECEIPTS = 1000
+
+
+class RunningDrain:
+    """A drain that has not ended: one timer (rule 81), and whoever waits for its end."""
+
+    def __init__(
+        self, drain: Drain, plane: IDataPlane, clock: IReactorTime, ended: Callable[[Receipt], None]
+    ) -> None:
+        self.drain = drain
+        self._plane = plane
+        self._clock = clock
+        self._ended = ended
+        self._timer: IDelayedCall | None = None
+        self._empty: Deferred[None] | None = None
+        self._waiters: list[Deferred[Receipt]] = []
+
+    def begin(self) -> None:
+        """End at once where nothing is live (rule 4), else when the last connection does, or at the
+        deadline (rule 5)."""
+        self._empty = self._plane.when_empty(self.drain.scope)
+        self._empty.addCallbacks(self._emptied, _ignore_cancelled)
+        self._await_deadline()
+
+    def live(self) -> int:
+        """Connections left."""
+        return self._plane.tally(self.drain.scope).live
+
+    def left(self) -> float:
+        """Seconds until the deadline; infinite where there is none."""
+        return self.drain.left(self._clock.seconds())
+
+    def join(self, cause: Cause, because: Because, timeout: float) -> None:
+        """A further cause (rule 32); the earlier deadline holds."""
+        self.drain.join(cause, because, self._clock.seconds() + timeout)
+        self._await_deadline()
+
+    def extend(self, timeout: float) -> None:
+        """The deadline is `timeout` seconds from now (rule 62). Raises Refused while it is cut."""
+        self.drain.extend(self._clock.seconds() + timeout)
+        self._await_deadline()
+
+    def cut(self) -> None:
+        """End it now: what is live is closed on both sides."""
+        self._stop_timer()
+        self.drain.on(Event.EXPIRED)
+        self._plane.cut(self.drain.scope)
+
+    def withdraw(self, cause: Cause) -> None:
+        """Take a cause away; with the last one the drain is cancelled, and nothing is cut."""
+        self.drain.withdraw(cause)
+        self._conclude_if_ended()
+
+    def interrupt(self) -> None:
+        """The process ends before the drain does (rule 67)."""
+        self.drain.on(Event.STOPPED)
+        self._conclude_if_ended()
+
+    def done(self) -> Deferred[Receipt]:
+        """Fires with the receipt when the drain has ended. Cancelling it ends the waiting alone."""
+        waiter: Deferred[Receipt] = Deferred(self._waiters.remove)
+        self._waiters.append(waiter)
+        return waiter
+
+    def _await_deadline(self) -> None:
+        self._stop_timer()
+        if self.drain.ended or math.isinf(self.drain.deadline):
+            return
+        if self.left() > 0:
+            self._timer = self._clock.callLater(self.left(), self._expire)
+        else:
+            self.cut()
+
+    def _expire(self) -> None:
+        self._timer = None
+        self.cut()
+
+    def _emptied(self, _: None) -> None:
+        self._empty = None
+        cut = self._plane.tally(self.drain.scope).cut - self.drain.before.cut
+        self.drain.on(Event.CLOSED if cut else Event.FINISHED)
+        self._conclude_if_ended()
+
+    def _conclude_if_ended(self) -> None:
+        if not self.drain.ended:
+            return
+        self._stop_timer()
+        if self._empty is not None:
+            self._empty.cancel()
+        receipt = self.drain.receipt(self._plane.tally(self.drain.scope), self._clock.seconds())
+        self._ended(receipt)
+        waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            waiter.callback(receipt)
+
+    def _stop_timer(self) -> None:
+        timer, self._timer = self._timer, None
+        if timer is not None and timer.active():
+            timer.cancel()
+
+
+def _ignore_cancelled(failure: Failure) -> None:
+    failure.trap(CancelledError)
+
+
+class Drains:
+    """Every drain that runs, by scope, and the receipts of the last that ended."""
+
+    log = Logger()
+
+    def __init__(self, plane: IDataPlane, clock: IReactorTime, wall: Callable[[], float]) -> None:
+        self._plane = plane
+        self._clock = clock
+        self._wall = wall
+        self._running: dict[Scope, RunningDrain] = {}
+        self.receipts: deque[Receipt] = deque(maxlen=KEPT_RECEIPTS)
+
+    def __iter__(self) -> Iterator[RunningDrain]:
+        return iter(list(self._running.values()))
+
+    def get(self, scope: Scope) -> RunningDrain | None:
+        return self._running.get(scope)
+
+    def open(
+        self,
+        subject: str,
+        scope: Scope,
+        cause: Cause,
+        because: Because,
+        timeout: float,
+        ended: Callable[[Receipt], None] = lambda receipt: None,
+    ) -> RunningDrain:
+        """A drain of `scope` that lasts at most `timeout` seconds. `ended` hears its receipt.
+
+        The caller publishes that nothing new may come, and then says `begin()`.
+        """
+        now = self._clock.seconds()
+        drain = Drain(
+            subject=subject,
+            scope=scope,
+            started=now,
+            started_at=self._wall(),
+            deadline=now + timeout,
+            before=self._plane.tally(scope),
+            causes={cause: because},
+        )
+
+        def conclude(receipt: Receipt) -> None:
+            del self._running[scope]
+            self.receipts.append(receipt)
+            self.log.info(_ENDED, receipt=receipt)
+            ended(receipt)
+
+        running = RunningDrain(drain, self._plane, self._clock, conclude)
+        self._running[scope] = running
+        self.log.info(
+            "drain of {subject} begins: {cause}, {live} connections, {timeout} s",
+            subject=subject,
+            cause=cause.word,
+            live=drain.before.live,
+            timeout="no limit of" if math.isinf(timeout) else timeout,
+        )
+        return running
+
+
+_ENDED = (
+    "drain of {receipt.subject} ended: {receipt.outcome} ({receipt.cause}) after {receipt.seconds:.1f} s,"
+    " {receipt.connections} connections = {receipt.finished} finished + {receipt.cut} cut"
+    " + {receipt.kept} kept, {receipt.bytes_moved} bytes moved"
+)
