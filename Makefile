@@ -32,7 +32,7 @@ clean:  ## Remove whatever `make` and the tools have made
 # setuptools first, and no build isolation: then nothing is downloaded when all is there already.
 # getPlugins writes dropin.cache, which twistd started without the right to write there would miss.
 $(STAMP): setup.cfg pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet 'setuptools>=77'
+	$(BIN)/python -m pip install --quiet 'setuptools>=77.0.1'
 	$(BIN)/python -m pip install --quiet --no-build-isolation --editable '.[test,dev]'
 	$(BIN)/python -c 'from twisted.plugin import IPlugin, getPlugins; list(getPlugins(IPlugin))'
 	touch $@
