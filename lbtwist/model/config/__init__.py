@@ -1,0 +1,42 @@
+"""The configuration: one schema, and what is made of it.
+
+Pure: the files are read by `lbtwist.service.configfile`.
+"""
+
+from lbtwist.model.config.advice import warnings
+from lbtwist.model.config.document import Part
+from lbtwist.model.config.jsonschema import json_schema
+from lbtwist.model.config.parsing import parse, parse_parts
+from lbtwist.model.config.plain import plain
+from lbtwist.model.config.quorum import Quorum
+from lbtwist.model.config.reference import EXAMPLE, reference
+from lbtwist.model.config.schema import (
+    Config,
+    ConsoleSettings,
+    DrainingSettings,
+    GroupSettings,
+    ListenerSettings,
+    LoadBalancerSettings,
+    Rejoin,
+    ServerSettings,
+)
+
+__all__ = [
+    "EXAMPLE",
+    "Config",
+    "ConsoleSettings",
+    "DrainingSettings",
+    "GroupSettings",
+    "ListenerSettings",
+    "LoadBalancerSettings",
+    "Part",
+    "Quorum",
+    "Rejoin",
+    "ServerSettings",
+    "json_schema",
+    "parse",
+    "parse_parts",
+    "plain",
+    "reference",
+    "warnings",
+]

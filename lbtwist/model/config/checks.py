@@ -1,0 +1,80 @@
+"""What must hold between keys. On values as they stand in the file: they may be wrong in themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from lbtwist.model.config.document import Finding
+from lbtwist.model.config.inherit import table, tables
+from lbtwist.model.config.schema import KEY_FILES, ConsoleSettings
+from lbtwist.model.config.table import KeyPath
+from lbtwist.model.config.words import did_you_mean, dotted, listed
+from lbtwist.model.endpoint import Endpoint, parse_endpoint
+from lbtwist.model.shown import shown
+
+
+def check(document: Mapping[str, Any]) -> Iterator[Finding]:
+    """Everything that is wrong between the keys of `document`, defaults applied."""
+    yield from _check_console(document)
+    yield from _check_groups(document)
+    yield from _check_endpoints(document)
+
+
+def _check_console(document: Mapping[str, Any]) -> Iterator[Finding]:
+    console = document.get("console")
+    if isinstance(console, dict) and not any(name in console for name in KEY_FILES):
+        yield Finding(("console",), f"nobody could log in: one of {', '.join(KEY_FILES)} is required")
+
+
+def _check_groups(document: Mapping[str, Any]) -> Iterator[Finding]:
+    groups = list(table(document.get("server_groups")))
+    for name, listener in tables(document.get("listeners")).items():
+        path = ("listeners", name, "server_group")
+        if "server_group" not in listener:
+            yield Finding(path, _no_group_named(groups))
+        elif isinstance(group := listener["server_group"], str) and group not in groups:
+            yield Finding(
+                path, f"{shown(group)} is no server group{did_you_mean(group, groups)}; {_there_are(groups)}"
+            )
+
+
+def _no_group_named(groups: list[str]) -> str:
+    return (
+        f"is required where there is more than one: {_there_are(groups)}"
+        if groups
+        else "there is no server group"
+    )
+
+
+def _there_are(groups: list[str]) -> str:
+    return f"there are {listed(groups)}" if groups else "there is none"
+
+
+def _check_endpoints(document: Mapping[str, Any]) -> Iterator[Finding]:
+    before: dict[int | str, list[tuple[str, Endpoint]]] = {}
+    for owner, path, endpoint in _endpoints(document):
+        # By port, or by path: thousands of listeners are not compared in pairs.
+        peers = before.setdefault(endpoint.port or endpoint.host or endpoint.text, [])
+        if other := next((peer for peer in peers if peer[1].overlaps(endpoint)), None):
+            yield Finding(path, f"{endpoint} overlaps {other[1]} of {other[0]}")
+        peers.append((owner, endpoint))
+
+
+def _endpoints(document: Mapping[str, Any]) -> Iterator[tuple[str, KeyPath, Endpoint]]:
+    console = document.get("console")
+    if isinstance(console, dict):
+        default = ConsoleSettings.model_fields["endpoint"].default.text
+        yield from _read_endpoint("console", ("console", "endpoint"), console.get("endpoint", default))
+    for name, listener in tables(document.get("listeners")).items():
+        if "endpoint" in listener:
+            yield from _read_endpoint(
+                dotted(("listeners", name)), ("listeners", name, "endpoint"), listener["endpoint"]
+            )
+
+
+def _read_endpoint(owner: str, path: KeyPath, value: Any) -> Iterator[tuple[str, KeyPath, Endpoint]]:
+    try:
+        yield owner, path, parse_endpoint(value)
+    except ValueError:
+        return  # said by the schema

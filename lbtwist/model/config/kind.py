@@ -1,0 +1,134 @@
+"""What a value may be. One place for the reading, the words of the error, the reference and JSON Schema."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
+
+from lbtwist.model import duration
+from lbtwist.model.shown import shown
+
+NEVER = "never"
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+@dataclass(frozen=True, eq=False)
+class Kind:
+    """The kind of value that a key takes: annotate the key's type with it."""
+
+    read: Callable[[Any], Any]
+    """From what stands in the file to the run-time value; raises ValueError with the whole message."""
+    allowed: str
+    """What is allowed, for the reference and for the message about a key that is missing."""
+    schema: Mapping[str, Any]
+    """JSON Schema of what may stand in the file."""
+    write: Callable[[Any], Any] = _same
+    """From the run-time value back to what stands in a file."""
+    is_file: bool = False
+    """Whether it is the path of a file, relative to the file it is written in."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(
+            self.read, serialization=core_schema.plain_serializer_function_ser_schema(self.write)
+        )
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return dict(self.schema)
+
+
+def whole(low: int, high: int | None = None) -> Kind:
+    """A whole number from `low` to `high`, both included."""
+    allowed = f"{low} or more" if high is None else f"{low}–{high}"
+
+    def read(value: object) -> int:
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise ValueError(f"{shown(value)} is not a whole number ({allowed})")
+        if value < low or (high is not None and value > high):
+            raise ValueError(f"{shown(value)} is not {'in ' if high is not None else ''}{allowed}")
+        return value
+
+    return Kind(
+        read, allowed, {"type": "integer", "minimum": low} | ({} if high is None else {"maximum": high})
+    )
+
+
+def seconds(low: float, high: float) -> Kind:
+    """A duration from `low` to `high` seconds, both included; a float of seconds at run time."""
+    allowed = f"{low}–{high} s"
+
+    def read(value: object) -> float:
+        try:
+            length = duration.parse_duration(value)
+        except ValueError as error:
+            raise ValueError(f"{error} in {allowed}") from None
+        if not low <= length <= high:
+            raise ValueError(f"{shown(value)} is not in {allowed}")
+        return length
+
+    text = {"type": "string", "pattern": f"^{duration.PATTERN}$"}
+    number = {"type": "number", "minimum": low, "maximum": high}
+    return Kind(read, allowed, {"anyOf": [number, text]}, duration.plain_number)
+
+
+def seconds_or_never(low: float, high: float) -> Kind:
+    """A duration as of `seconds`, or `"never"`, which is math.inf at run time."""
+    finite = seconds(low, high)
+    allowed = f'{finite.allowed}, or "{NEVER}"'
+
+    def read(value: object) -> float:
+        if value == NEVER:
+            return math.inf
+        try:
+            return float(finite.read(value))
+        except ValueError as error:
+            raise ValueError(f'{error}, nor "{NEVER}"') from None
+
+    def write(value: float) -> int | float | str:
+        return NEVER if value == math.inf else duration.plain_number(value)
+
+    return Kind(read, allowed, {"anyOf": [*finite.schema["anyOf"], {"const": NEVER}]}, write)
+
+
+def one_of(*choices: str) -> Kind:
+    """One of some words."""
+    allowed = ", ".join(f'"{choice}"' for choice in choices)
+
+    def read(value: object) -> str:
+        if not isinstance(value, str) or value not in choices:
+            raise ValueError(f"{shown(value)} is not {'one of ' if len(choices) > 1 else ''}{allowed}")
+        return value
+
+    return Kind(read, allowed, {"enum": list(choices)})
+
+
+def member_of(words: type[StrEnum]) -> Kind:
+    """One of the words of an enumeration; its member at run time."""
+    kind = one_of(*words)
+    return Kind(lambda value: words(kind.read(value)), kind.allowed, kind.schema, str)
+
+
+def text(pattern: str, allowed: str) -> Kind:
+    """Text that a regular expression matches as a whole."""
+    compiled = re.compile(pattern)
+
+    def read(value: object) -> str:
+        if not isinstance(value, str):
+            raise ValueError(f"{shown(value)} is not text ({allowed})")
+        if not compiled.fullmatch(value):
+            raise ValueError(f"{shown(value)} is not {allowed}")
+        return value
+
+    return Kind(read, allowed, {"type": "string", "pattern": f"^{pattern}$"})

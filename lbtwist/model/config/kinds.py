@@ -1,0 +1,83 @@
+"""The kinds of value that are made for one purpose: names, addresses, endpoints, paths."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lbtwist.model import endpoint
+from lbtwist.model.address import FORMS as ADDRESS_FORMS
+from lbtwist.model.address import Address, parse_address
+from lbtwist.model.config import quorum
+from lbtwist.model.config.kind import Kind, text
+from lbtwist.model.shown import shown
+
+
+def _read_path(value: object) -> Path:
+    if isinstance(value, Path):
+        return value
+    if not isinstance(value, str) or not value or not value.isprintable():
+        raise ValueError(f"{shown(value)} is not the path of a file")
+    return Path(value)
+
+
+def _write_path(value: Path | None) -> str | None:
+    return None if value is None else str(value)
+
+
+def _read_patterns(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(item, str) and item.isprintable() for item in value):
+        raise ValueError(f'{shown(value)} is not a list of file names, as ["conf.d/*.toml"]')
+    return tuple(value)
+
+
+def _read_address(value: object) -> Address:
+    if isinstance(value, Address):
+        return value
+    if not isinstance(value, str):
+        raise ValueError(f"{shown(value)} is not an address: {ADDRESS_FORMS}")
+    return parse_address(value)
+
+
+def _read_server_name(value: object) -> str:
+    """A name, or the address itself: that is what the servers of a list are called."""
+    try:
+        return str(NAME.read(value))
+    except ValueError:
+        if isinstance(value, str) and is_address(value):
+            return value
+        raise
+
+
+def is_address(name: str) -> bool:
+    """Whether a server's name is an address with its port, or a Unix socket's."""
+    try:
+        parse_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _write_quorum(value: quorum.Quorum) -> int | str:
+    return str(value) if value.percentage else value.amount
+
+
+_PATTERNS_SCHEMA = {"type": "array", "items": {"type": "string"}}
+_PORT_SCHEMA = {"type": "integer", "minimum": 0, "maximum": 65535}
+_QUORUM_SCHEMA = {
+    "anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": f"^{quorum.PATTERN}$"}]
+}
+
+NAME = text(
+    r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}",
+    "a name: 1–63 letters, digits, `.`, `_` and `-`, beginning with a letter or digit",
+)
+SERVER_NAME = Kind(_read_server_name, NAME.allowed, {"type": "string"})
+TOKEN = text(
+    r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,63}", "a token of 1–63 characters, without spaces (RFC 9110, 5.6.2)"
+)
+LABEL = text(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]{0,255}", "text of at most 255 characters on one line")
+ENDPOINT = Kind(endpoint.parse_endpoint, endpoint.FORMS, {"anyOf": [_PORT_SCHEMA, {"type": "string"}]}, str)
+ADDRESS = Kind(_read_address, ADDRESS_FORMS, {"type": "string"}, str)
+FILE = Kind(_read_path, "path of a file", {"type": "string", "minLength": 1}, _write_path, is_file=True)
+QUORUM = Kind(quorum.parse_quorum, quorum.ALLOWED, _QUORUM_SCHEMA, _write_quorum)
+PATTERNS = Kind(_read_patterns, "a list of file names, in which `*` and `?` match", _PATTERNS_SCHEMA, list)
