@@ -1,0 +1,212 @@
+"""The data plane's own epoll, nested in whatever reactor runs.
+
+The reactor sees one reader, whatever the number of connections, and is asked nothing for each event:
+that, and not the kernel's epoll, is where a reactor spends its time.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from twisted.internet.error import ConnectionAborted, ConnectionLost
+from twisted.internet.interfaces import IReadDescriptor
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+READABLE: int = select.EPOLLIN
+WRITABLE: int = select.EPOLLOUT
+ERROR: int = select.EPOLLERR
+HANGUP: int = select.EPOLLHUP
+
+ROUNDS = 16
+"""Batches served before the reactor has its turn: its timers and consoles must not starve."""
+BATCH = 256
+"""Events of one batch. The array for them is allocated at each poll, so it is not large."""
+
+
+class Watched(Protocol):
+    """What owns a descriptor that is registered with a Poller."""
+
+    def ready(self, events: int) -> None:
+        """The descriptor has `events`. They are hints: one that is over by now is no error."""
+
+    def fail(self, reason: Failure) -> None:
+        """`ready` raised: close at once, and call nothing back before the poller does."""
+
+
+class Reactor(Protocol):
+    """What a Poller needs of a reactor: the heart of IReactorFDSet and IReactorTime."""
+
+    def addReader(self, reader: Any) -> Any: ...
+
+    def removeReader(self, reader: Any) -> Any: ...
+
+    def callLater(self, delay: float, callable: Callable[..., object]) -> Any: ...
+
+
+@implementer(IReadDescriptor)
+class Poller:
+    """Calls `ready` of what owns each ready descriptor; a reader of `reactor` while there is one.
+
+    Level-triggered, as epoll(7) is by default. Not thread-safe.
+    """
+
+    log = Logger()
+
+    def __init__(self, reactor: Reactor) -> None:
+        self.watched: dict[int, Watched] = {}
+        """Whom the events of each registered descriptor go to."""
+        self._reactor = reactor
+        self._epoll = select.epoll()
+        self._attached = False
+        self._serving = False
+        self._in_batch = False
+        self._closing: list[int] = []
+        self._soon: list[Callable[[], object]] = []
+        self._turn: Any = None
+
+    def register(self, fd: int, mask: int, owner: Watched) -> None:
+        """Watch `fd` for the events of `mask`; ERROR and HANGUP are always told. Raises OSError."""
+        self._epoll.register(fd, mask)
+        self.watched[fd] = owner
+        if not self._attached:
+            self._attach()
+
+    def modify(self, fd: int, mask: int) -> None:
+        """Watch the registered `fd` for other events. Raises OSError."""
+        self._epoll.modify(fd, mask)
+
+    def unregister(self, fd: int) -> None:
+        """Watch the registered `fd` no longer. Raises OSError."""
+        del self.watched[fd]
+        self._epoll.unregister(fd)
+        self._detach_if_idle()
+
+    def close(self, fd: int) -> None:
+        """Close `fd`, registered or not: within a batch, when that ends.
+
+        Else a new socket could get its number while events of the old one are still in the batch. A
+        closed descriptor leaves the epoll by itself.
+        """
+        self.watched.pop(fd, None)
+        if self._in_batch:
+            self._closing.append(fd)
+        else:
+            os.close(fd)
+        self._detach_if_idle()
+
+    def soon(self, call: Callable[[], object]) -> None:
+        """Call `call` when the running batch has ended, or in the reactor's next turn outside of one."""
+        self._soon.append(call)
+        if not self._serving and self._turn is None:
+            self._turn = self._reactor.callLater(0, self._take_turn)
+
+    def close_all(self) -> None:
+        """Fail whatever is registered with ConnectionAborted; their protocols hear it `soon`."""
+        for owner in list(self.watched.values()):
+            owner.fail(Failure(ConnectionAborted()))  # type: ignore[no-untyped-call]
+
+    def stop(self) -> None:
+        """Close all, call all that is due `soon` now, and let go of the epoll. Not to be used again."""
+        self.close_all()
+        self._serving = True
+        self._settle()
+        self._cancel_turn()
+        self._detach_if_idle()
+        self._epoll.close()
+
+    def fileno(self) -> int:
+        return self._epoll.fileno()
+
+    def logPrefix(self) -> str:
+        return "poller"
+
+    def doRead(self) -> None:
+        """Serve batches until there is nothing more, at most ROUNDS of them."""
+        watched = self.watched
+        poll = self._epoll.poll
+        self._serving = True
+        try:
+            for _ in range(ROUNDS):
+                batch = poll(0, BATCH)
+                if not batch:
+                    break
+                self._in_batch = True
+                for fd, events in batch:
+                    owner = watched.get(fd)
+                    if owner is not None:
+                        try:
+                            owner.ready(events)
+                        except Exception:
+                            self._failed(owner)
+                self._settle()
+        finally:
+            self._serving = self._in_batch = False
+            if self._soon:
+                self._turn = self._turn or self._reactor.callLater(0, self._take_turn)
+
+    def connectionLost(self, reason: Failure) -> None:
+        """The reactor has dropped this reader: it is shutting down, or `doRead` raised.
+
+        At a shutdown all connections are aborted, as the reactor does with its own. Otherwise they
+        shall not suffer for it.
+        """
+        self._attached = False
+        if reason.check(ConnectionLost):  # type: ignore[no-untyped-call]
+            self.stop()
+        elif self.watched:
+            self.log.failure("the poller was dropped by the reactor, and goes on", reason)
+            self._attach()
+
+    def _settle(self) -> None:
+        """End a batch: close what was to be closed, then call what was to be called `soon`.
+
+        What they call `soon` in turn is called as well, within bounds.
+        """
+        self._in_batch = False
+        closing, self._closing = self._closing, []
+        for fd in closing:
+            os.close(fd)
+        for _ in range(ROUNDS):
+            if not self._soon:
+                break
+            calls, self._soon = self._soon, []
+            for call in calls:
+                try:
+                    call()
+                except Exception:
+                    self.log.failure("a call at the end of a batch failed")
+
+    def _take_turn(self) -> None:
+        self._turn = None
+        self._serving = True
+        try:
+            self._settle()
+        finally:
+            self._serving = False
+            if self._soon:
+                self._turn = self._reactor.callLater(0, self._take_turn)
+
+    def _cancel_turn(self) -> None:
+        turn, self._turn = self._turn, None
+        if turn is not None and turn.active():
+            turn.cancel()
+
+    def _failed(self, owner: Watched) -> None:
+        """An error harms the connection it is in, and no other."""
+        reason = Failure()  # type: ignore[no-untyped-call]
+        self.log.failure("a connection failed", reason)
+        owner.fail(reason)
+
+    def _attach(self) -> None:
+        self._attached = True
+        self._reactor.addReader(self)
+
+    def _detach_if_idle(self) -> None:
+        if self._attached and not self.watched:
+            self._attached = False
+            self._reactor.removeReader(self)

@@ -1,0 +1,197 @@
+"""The sending side of a connection: a write is tried at once, and only the rest is queued."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Iterable
+from errno import EAGAIN, ENOBUFS
+
+from twisted.internet.interfaces import IHalfCloseableProtocol, IProducer, IProtocol
+from twisted.python.failure import Failure
+
+from lbtwist.net.poller import Poller
+from lbtwist.net.sockaddr import lent
+
+OPEN, HELD, SHUT = range(3)
+"""What becomes of a write: tried at once, queued, dropped."""
+
+
+class SendingSide:
+    """IConsumer and the half-close of a transport; what is about reading and the end, that one adds.
+
+    A push producer is paused as soon as anything is queued and resumed when nothing is, so that a slow
+    peer costs one read of memory. It does not hold up a close. A pull producer is asked for more
+    whenever nothing is queued, and both closes wait until it is unregistered.
+    """
+
+    __slots__ = (
+        "protocol",
+        "disconnecting",
+        "_poller",
+        "_fd",
+        "_output",
+        "_queue",
+        "_halving",
+        "_producer",
+        "_pulling",
+        "_held_back",
+        "_reason",
+    )
+
+    protocol: IProtocol
+
+    def __init__(self, poller: Poller, fd: int) -> None:
+        self.disconnecting = False
+        """Whether `loseConnection` was called."""
+        self._poller = poller
+        self._fd = fd
+        self._output = OPEN
+        self._queue: bytearray | None = None
+        self._halving = False
+        self._producer: IProducer | None = None
+        self._pulling = False
+        self._held_back = False
+        self._reason: Failure | None = None
+
+    def write(self, data: bytes) -> None:
+        """Send `data`, or as much as the socket takes, and queue the rest; dropped after a close."""
+        if self._output:
+            self._enqueue(data)
+            return
+        try:
+            sent = os.write(self._fd, data)
+        except OSError as error:
+            if error.errno not in (EAGAIN, ENOBUFS):
+                self._write_failed()
+                return
+            sent = 0
+        if sent != len(data):
+            self._output = HELD
+            self._enqueue(memoryview(data)[sent:])
+
+    def writeSequence(self, data: Iterable[bytes]) -> None:
+        """`write` of all of them together."""
+        self.write(b"".join(data))
+
+    def loseWriteConnection(self) -> None:
+        """Send FIN after what is queued, and then tell an IHalfCloseableProtocol. Reading goes on."""
+        if self._output == SHUT or self._halving:
+            return
+        self._halving = True
+        if not self._pulling:
+            self._output = SHUT
+            if self._queue is None:
+                self._emptied()
+
+    def registerProducer(self, producer: IProducer, streaming: bool) -> None:
+        """Have `producer` write here at this connection's pace. Raises RuntimeError when there is one."""
+        if self._producer is not None:
+            raise RuntimeError(f"{self._producer!r} is this transport's producer, and was not unregistered")
+        if self._fd < 0:
+            producer.stopProducing()
+            return
+        self._producer = producer
+        self._pulling = not streaming
+        if streaming:
+            self._hold_back()
+        else:
+            self._output = max(self._output, HELD)
+            producer.resumeProducing()  # type: ignore[attr-defined]
+
+    def unregisterProducer(self) -> None:
+        """Nothing more comes from the producer."""
+        was_pulling, self._pulling = self._pulling, False
+        self._producer = None
+        self._held_back = False
+        if was_pulling and self._queue is None and self._reason is None:
+            self._emptied()
+
+    def _enqueue(self, data: bytes | memoryview) -> None:
+        if self._output == SHUT or not data:
+            return
+        if self._queue is None:
+            self._queue = bytearray(data)
+            self._hold_back()
+            self._watch()
+        else:
+            self._queue += data
+
+    def _hold_back(self) -> None:
+        if self._queue is not None and self._producer is not None and not (self._pulling or self._held_back):
+            self._held_back = True
+            self._producer.pauseProducing()  # type: ignore[attr-defined]
+
+    def _flush(self) -> None:
+        """The socket takes more."""
+        queue = self._queue
+        if queue is None:
+            return
+        try:
+            sent = os.write(self._fd, queue)
+        except OSError as error:
+            if error.errno not in (EAGAIN, ENOBUFS):
+                self._write_failed()
+            return
+        if sent < len(queue):
+            del queue[:sent]
+        else:
+            self._queue = None
+            self._emptied()
+            self._watch()
+
+    def _emptied(self) -> None:
+        """Nothing is queued any more: do what was waiting for this, or ask for more."""
+        if self._pulling and self._producer is not None:
+            self._producer.resumeProducing()  # type: ignore[attr-defined]
+        elif self.disconnecting:
+            self._sent_all()
+        else:
+            self._open_or_shut()
+            if self._held_back and self._producer is not None:
+                self._held_back = False
+                self._producer.resumeProducing()  # type: ignore[attr-defined]
+
+    def _open_or_shut(self) -> None:
+        if self._halving:
+            self._output = SHUT
+            self._soon(self._shut)
+        elif self._output == HELD:
+            self._output = OPEN
+
+    def _shut(self) -> None:
+        if self._reason is not None:
+            return
+        try:
+            lent(self._fd, lambda borrowed: borrowed.shutdown(socket.SHUT_WR))
+        except OSError:
+            self._write_failed()
+            return
+        half_closeable = half_closeable_of(self.protocol)
+        if half_closeable is not None:
+            half_closeable.writeConnectionLost()
+
+    def _soon(self, call: Callable[[], object]) -> None:
+        self._poller.soon(lambda: self._guard(call))
+
+    def _guard(self, call: Callable[[], object]) -> None:
+        """`call()`; what it raises is the end of this connection."""
+        raise NotImplementedError
+
+    def _write_failed(self) -> None:
+        """The peer has reset the connection, or it was lost."""
+        raise NotImplementedError
+
+    def _sent_all(self) -> None:
+        """Everything was sent that was written before `loseConnection`."""
+        raise NotImplementedError
+
+    def _watch(self) -> None:
+        """Have the poller tell what is of interest now."""
+        raise NotImplementedError
+
+
+def half_closeable_of(protocol: IProtocol) -> IHalfCloseableProtocol | None:
+    """`protocol` as one that hears of half-closes, or None."""
+    adapted: IHalfCloseableProtocol | None = IHalfCloseableProtocol(protocol, None)
+    return adapted

@@ -1,0 +1,39 @@
+"""What a socket says of itself: addresses as the kernel tells them and as Twisted does."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+
+SocketAddress = IPv4Address | IPv6Address | UNIXAddress
+
+MAPPED = "::ffff:"
+"""How a dual-stack socket shows an IPv4 peer: RFC 4291, 2.5.5.2."""
+
+T = TypeVar("T")
+
+
+def address_of(sockaddr: Any) -> SocketAddress:
+    """What `accept`, `getsockname` or `getpeername` gave; an IPv4-mapped IPv6 address is an IPv4 one."""
+    if not isinstance(sockaddr, tuple):
+        return UNIXAddress(sockaddr or None)
+    host = sockaddr[0]
+    if len(sockaddr) == 2:
+        return IPv4Address("TCP", host, sockaddr[1])
+    if host.startswith(MAPPED) and "." in host:
+        return IPv4Address("TCP", host.removeprefix(MAPPED), sockaddr[1])
+    return IPv6Address("TCP", *sockaddr)
+
+
+def lent(fd: int, use: Callable[[socket.socket], T]) -> T:
+    """`use` called with a socket object on `fd`, which stays open. Raises OSError."""
+    # A family spares two getsockopt. It is not checked, and decides only how much room there is for
+    # an address: a Unix socket's is the longest, and each address tells its own family.
+    borrowed = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, fileno=fd)
+    try:
+        return use(borrowed)
+    finally:
+        borrowed.detach()

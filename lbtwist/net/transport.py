@@ -1,0 +1,301 @@
+"""A connection on a raw descriptor, served by a Poller: Twisted's ITCPTransport, made for relaying."""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+from collections.abc import Callable
+from contextlib import suppress
+from typing import cast
+
+from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
+from twisted.internet.interfaces import (
+    IConsumer,
+    IProtocol,
+    IPushProducer,
+    ITCPTransport,
+)
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from lbtwist.net.poller import ERROR, HANGUP, READABLE, WRITABLE, Poller
+from lbtwist.net.sending import SHUT, SendingSide, half_closeable_of
+from lbtwist.net.sockaddr import SocketAddress, address_of, lent
+
+SMALL_READ = 64 * 1024
+LARGE_READ = 256 * 1024
+FULL_READS = 4
+"""So many reads of SMALL_READ or more make the next ones large; as many smaller ones make them small."""
+MAX_REST = 64
+"""Reads of what a peer had sent before a write to it failed: more than any receive buffer holds."""
+MAX_DISCARD = 256 * 1024
+"""Bytes of unread input that an orderly close reads and drops."""
+RESET = struct.pack("ii", 1, 0)
+"""SO_LINGER for 0 seconds: close(2) drops what is unsent and sends RST. socket(7)."""
+
+DONE = Failure(ConnectionDone())  # type: ignore[no-untyped-call]
+LOST = Failure(ConnectionLost())  # type: ignore[no-untyped-call]
+ABORTED = Failure(ConnectionAborted())  # type: ignore[no-untyped-call]
+
+UNREGISTERED = -1
+"""Instead of a mask: the descriptor is not in the epoll."""
+
+
+@implementer(ITCPTransport, IConsumer, IPushProducer)
+class SocketTransport(SendingSide):
+    """The connected, non-blocking stream socket `fd`, which this object owns and closes.
+
+    `dataReceived`, `readConnectionLost`, `writeConnectionLost` and `connectionLost` come from the poller
+    alone, never from inside of a method of the transport. `connectionLost` comes exactly once: with
+    ConnectionDone, ConnectionLost (the peer's reset), ConnectionAborted, or what the protocol raised.
+
+    The descriptor enters the epoll when it is first to be read or has something queued: a protocol that
+    pauses it in `connectionMade` costs no system call.
+    """
+
+    __slots__ = ("_mask", "_reading", "_ended", "_read_size", "_full_reads", "_peer", "_host")
+
+    log = Logger()
+
+    def __init__(
+        self, poller: Poller, fd: int, peer: SocketAddress | None = None, mask: int = UNREGISTERED
+    ) -> None:
+        """`mask` is that of the descriptor's registration in `poller`, where it has one by now."""
+        super().__init__(poller, fd)
+        self._mask = mask
+        self._reading = True
+        self._ended = False
+        self._read_size = SMALL_READ
+        self._full_reads = 0
+        self._peer = peer
+        self._host: SocketAddress | None = None
+
+    def start(self, protocol: IProtocol) -> None:
+        """Connect `protocol`, and read for it unless it has paused. What it raises ends the connection."""
+        self.protocol = protocol
+        self._guard(lambda: protocol.makeConnection(self))
+        self._watch()
+
+    @property
+    def connected(self) -> bool:
+        """Whether `connectionLost` is still to come, as in Twisted's own transports."""
+        return self._fd >= 0
+
+    def pauseProducing(self) -> None:
+        """Nothing is read until `resumeProducing`; a reset is told all the same, once it was read from."""
+        self._reading = False
+        self._watch()
+
+    def resumeProducing(self) -> None:
+        """Read again."""
+        if not (self._ended or self.disconnecting or self._reason):
+            self._reading = True
+            self._watch()
+
+    def stopProducing(self) -> None:
+        """`loseConnection`, as IPushProducer has it."""
+        self.loseConnection()
+
+    def loseConnection(self) -> None:
+        """Close after what is queued was sent. Nothing more is received."""
+        if self.disconnecting or self._reason:
+            return
+        self.disconnecting = True
+        self._reading = False
+        if not self._pulling:
+            self._output = SHUT
+            if self._queue is None:
+                self._end(DONE)
+        self._watch()
+
+    def abortConnection(self) -> None:
+        """Drop what is queued and reset the connection."""
+        self.fail(ABORTED)
+
+    def fail(self, reason: Failure) -> None:
+        """`abortConnection`, for another reason."""
+        if self._fd >= 0:
+            self._end(reason)
+            self._reason = reason
+
+    def getHost(self) -> IPv4Address | IPv6Address:
+        """The local address. Raises OSError after the end, where it was not asked for before."""
+        if self._host is None:
+            self._host = address_of(lent(self._fd, socket.socket.getsockname))
+        return cast(IPv4Address, self._host)
+
+    def getPeer(self) -> IPv4Address | IPv6Address:
+        """The other side's address. Raises OSError as `getHost` does, for a connection that was dialled."""
+        if self._peer is None:
+            self._peer = address_of(lent(self._fd, socket.socket.getpeername))
+        return cast(IPv4Address, self._peer)
+
+    def getTcpNoDelay(self) -> bool:
+        return self._option(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+    def setTcpNoDelay(self, enabled: bool) -> None:
+        self._set_option(socket.IPPROTO_TCP, socket.TCP_NODELAY, enabled)
+
+    def getTcpKeepAlive(self) -> bool:
+        return self._option(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+
+    def setTcpKeepAlive(self, enabled: bool) -> None:
+        self._set_option(socket.SOL_SOCKET, socket.SO_KEEPALIVE, enabled)
+
+    def _option(self, level: int, name: int) -> bool:
+        return bool(lent(self._fd, lambda borrowed: borrowed.getsockopt(level, name)))
+
+    def _set_option(self, level: int, name: int, enabled: bool) -> None:
+        lent(self._fd, lambda borrowed: borrowed.setsockopt(level, name, enabled))
+
+    def ready(self, events: int) -> None:
+        """The poller's call: `events` are hints, and reading tells what there is."""
+        if events & WRITABLE:
+            self._flush()
+        if self._reading:
+            if events != WRITABLE:
+                self._read()
+        elif self._reason is None:
+            if events & ERROR:
+                self._end(LOST)
+            elif events & HANGUP:
+                self._rest()
+
+    def _read(self) -> None:
+        try:
+            data = os.read(self._fd, self._read_size)
+        except BlockingIOError:
+            return
+        except OSError:
+            self._end(LOST)
+            return
+        if data:
+            if self._full_reads or len(data) >= SMALL_READ:
+                self._adapt(len(data))
+            self.protocol.dataReceived(data)
+        else:
+            self._end_of_input()
+
+    def _adapt(self, size: int) -> None:
+        """Read much at a time from who sends in bulk: from others, a large buffer is only dearer."""
+        if size < SMALL_READ:
+            self._full_reads -= 1
+        elif self._full_reads < FULL_READS:
+            self._full_reads += 1
+        if self._full_reads == FULL_READS:
+            self._read_size = LARGE_READ
+        elif not self._full_reads:
+            self._read_size = SMALL_READ
+
+    def _end_of_input(self) -> None:
+        self._ended = True
+        self._reading = False
+        half_closeable = half_closeable_of(self.protocol)
+        if half_closeable is None:
+            self._end(DONE)
+        else:
+            half_closeable.readConnectionLost()
+            self._watch()
+
+    def _rest(self) -> None:
+        """Both directions are shut, and epoll would say so for ever: leave it.
+
+        What is unread waits for `resumeProducing`; there is nothing to be learnt before.
+        """
+        if self._queue is None:
+            self._poller.unregister(self._fd)
+            self._mask = UNREGISTERED
+
+    def _watch(self) -> None:
+        if self._reason is not None:
+            return
+        mask = READABLE if self._reading else 0
+        if self._queue is not None:
+            mask |= WRITABLE
+        if mask == self._mask:
+            return
+        if mask or self._mask != UNREGISTERED:
+            self._guard(lambda: self._register(mask))
+
+    def _register(self, mask: int) -> None:
+        if self._mask == UNREGISTERED:
+            self._poller.register(self._fd, mask, self)
+        else:
+            self._poller.modify(self._fd, mask)
+        self._mask = mask
+
+    def _sent_all(self) -> None:
+        self._end(DONE)
+
+    def _write_failed(self) -> None:
+        self._output = SHUT
+        self._queue = None
+        self._soon(self._read_the_rest)
+
+    def _read_the_rest(self) -> None:
+        """What the peer sent before the connection was lost is received before that is told."""
+        for _ in range(MAX_REST):
+            if not self._reading:
+                break
+            try:
+                data = os.read(self._fd, LARGE_READ)
+            except OSError:
+                break
+            if not data:
+                break
+            self.protocol.dataReceived(data)
+        self._end(LOST)
+
+    def _guard(self, call: Callable[[], object]) -> None:
+        """What is raised outside of `ready` harms no other connection either."""
+        try:
+            call()
+        except Exception:
+            reason = Failure()  # type: ignore[no-untyped-call]
+            self.log.failure("a connection failed", reason)
+            self.fail(reason)
+
+    def _end(self, reason: Failure) -> None:
+        """Be closed when the poller's batch has ended. The first reason holds, but for a later abort."""
+        if self._reason is None:
+            self._reason = reason
+            self._reading = False
+            self._output = SHUT
+            self._queue = None
+            self._poller.soon(self._finish)
+
+    def _finish(self) -> None:
+        reason = self._reason
+        assert reason is not None
+        self._close(reason)
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            self._guard(producer.stopProducing)
+        protocol = self.protocol
+        del self.protocol  # the two would keep each other until the next collection
+        protocol.connectionLost(reason)
+
+    def _close(self, reason: Failure) -> None:
+        fd, self._fd = self._fd, -1
+        with suppress(OSError):
+            if reason is DONE:
+                if not self._ended:
+                    drop_input(fd)
+            elif reason is not LOST:
+                lent(fd, lambda borrowed: borrowed.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET))
+        self._poller.close(fd)
+
+
+def drop_input(fd: int) -> None:
+    """Read and drop what lies in `fd`, up to MAX_DISCARD. Raises OSError, BlockingIOError at its end.
+
+    RFC 2525, 2.17: where input is unread, close(2) sends RST instead of the FIN that is meant.
+    """
+    if os.read(fd, SMALL_READ):
+        lent(fd, lambda borrowed: borrowed.shutdown(socket.SHUT_WR))
+        for _ in range(MAX_DISCARD // SMALL_READ):
+            if not os.read(fd, SMALL_READ):
+                break
