@@ -120,7 +120,6 @@ def real_reactor(twisted_greenlet: object) -> PosixReactorBase:
     from twisted.internet import reactor
 
     running = cast(PosixReactorBase, reactor)
-    one_turn(running)
     first = running.listenTCP(0, ServerFactory(), interface="127.0.0.1")  # reserves a descriptor
     pytest_twisted.blockon(first.stopListening())
     return running

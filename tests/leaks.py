@@ -38,6 +38,11 @@ def connect(port: Port) -> Deferred[Protocol]:
     return cast(Deferred[Protocol], there.connect(Factory.forProtocol(Protocol)))
 
 
+@pytest_twisted.ensureDeferred
+async def test_clean_with_the_first_port_of_the_process() -> None:
+    await maybeDeferred(listen().stopListening)
+
+
 def test_leaves_a_timer() -> None:
     reactor.callLater(600, print)
 
@@ -80,6 +85,10 @@ class Writer:
 
     def logPrefix(self) -> str:
         return "writer"
+
+
+def test_clean_after_a_writer() -> None:
+    assert reactor.getWriters() == []
 
 
 def test_leaves_a_descriptor() -> None:
