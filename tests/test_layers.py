@@ -12,12 +12,12 @@ import lbtwist
 
 ROOT = Path(lbtwist.__file__).parent
 LAYERS = [
-    {"__version__", "errors", "interfaces"},
+    {"__init__", "__version__", "errors", "interfaces"},
     {"model", "wire"},
     {"net"},
     {"service"},
     {"console", "status"},
-    {"__init__", "tap", "demo"},
+    {"tap", "demo"},
 ]
 HEIGHT = {room: height for height, rooms in enumerate(LAYERS) for room in rooms}
 IMPURE = {"twisted", "socket", "time", "select", "random", "os", "asyncio", "threading", "subprocess"}
