@@ -53,7 +53,7 @@ def _included(main: Part, problems: list[Problem]) -> Iterator[str]:
     """The names of the included files, each once and never the main one."""
     seen = {os.path.realpath(main.source)}
     for pattern in _patterns(main.document):
-        found = sorted(glob.glob(os.path.join(os.path.dirname(main.source), pattern)))
+        found = sorted(glob.glob(os.path.join(glob.escape(os.path.dirname(main.source)), pattern)))
         if not found and not glob.has_magic(pattern):
             problems.append(Problem("include", f"{shown(pattern)} does not exist", main.source))
         for name in found:
