@@ -28,8 +28,8 @@ def _of_groups(config: Config) -> Iterator[str]:
             yield f"{where}.servers: {message}"
         elif (needed := group.min_healthy.needed(len(group.servers))) > len(group.servers):
             yield (
-                f"{where}.min_healthy: {needed} is more than its {len(group.servers)} servers, "
-                "so no server can be drained without force"
+                f"{where}.min_healthy: {needed} is more than there are servers ({len(group.servers)}): "
+                "none can be drained without force"
             )
 
 
