@@ -115,7 +115,17 @@ def test_twistd_lists_lb(installed: Path) -> None:
 
 @pytest.mark.skipif(not (ROOT / "lbtwist" / "tap.py").exists(), reason="no options yet")
 def test_twistd_shows_the_options_of_lb(installed: Path) -> None:
-    assert "Usage: twistd [options] lb" in twistd(installed, "lb", "--help")
+    shown = twistd(installed, "lb", "--help")
+    assert "Usage: " in shown
+    assert "--demo" in shown
+
+
+def test_the_plugin_loads_neither_lbtwist_nor_a_reactor() -> None:
+    loaded = run(
+        sys.executable, "-c", "import twisted.plugins.lbtwist_plugin, sys; print(*sys.modules)"
+    ).split()
+    assert "twisted.plugins.lbtwist_plugin" in loaded
+    assert not {"lbtwist", "twisted.internet.reactor"} & set(loaded)
 
 
 def test_the_wheel_holds_the_package_and_the_plugin_alone(source: Path, built: Path) -> None:
