@@ -43,8 +43,10 @@ _REASONS = {
 }
 
 
-def failure_of(code: int) -> DialFailure:
-    """The failure that an errno of socket(2) or connect(2) is."""
+def failure_of(code: int | None) -> DialFailure:
+    """The failure that an errno of socket(2) or connect(2) is; None is that of an address it can't be."""
+    if code is None:
+        return DialFailure("no such address")
     return _REASONS.get(code) or DialFailure(os.strerror(code).lower())
 
 

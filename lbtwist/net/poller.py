@@ -80,6 +80,10 @@ class Poller:
         """Watch the registered `fd` for other events. Raises OSError."""
         self._epoll.modify(fd, mask)
 
+    def hand_over(self, fd: int, owner: Watched) -> None:
+        """The events of the registered `fd` go to `owner` from now on."""
+        self.watched[fd] = owner
+
     def unregister(self, fd: int) -> None:
         """Watch the registered `fd` no longer. Raises OSError."""
         del self.watched[fd]

@@ -1,0 +1,153 @@
+"""Dialling without ceremony: a non-blocking connect on a raw descriptor in the poller."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from errno import EINPROGRESS
+
+from twisted.internet.interfaces import IProtocol
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from lbtwist.model.address import Address
+from lbtwist.net.dialing import TIMED_OUT, DialFailure, IDial, IDialer, failure_of
+from lbtwist.net.poller import ERROR, HANGUP, WRITABLE, Poller
+from lbtwist.net.sweep import Sweep
+from lbtwist.net.transport import UNREGISTERED, SocketTransport
+
+NON_BLOCKING_STREAM = socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
+
+
+@implementer(IDialer)
+class DirectDialer:
+    """Connects through `poller`; what takes too long is ended by `sweep`, exact to 0.1 s."""
+
+    def __init__(self, poller: Poller, sweep: Sweep) -> None:
+        self._poller = poller
+        self._sweep = sweep
+
+    def dial(
+        self,
+        address: Address,
+        build: Callable[[], IProtocol],
+        timeout: float,
+        failed: Callable[[DialFailure], object],
+    ) -> IDial:
+        dial = Dial(self._poller, self._sweep, build, failed)
+        dial.connect(address, timeout)
+        return dial
+
+
+@implementer(IDial)
+class Dial:
+    """One non-blocking connect: watched by the poller, entered in the sweep."""
+
+    __slots__ = ("due_bucket", "_poller", "_sweep", "_build", "_failed", "_socket", "_mask", "_over")
+
+    def __init__(
+        self,
+        poller: Poller,
+        sweep: Sweep,
+        build: Callable[[], IProtocol],
+        failed: Callable[[DialFailure], object],
+    ) -> None:
+        self.due_bucket: int | None = None
+        self._poller = poller
+        self._sweep = sweep
+        self._build = build
+        self._failed = failed
+        self._socket: socket.socket | None = None
+        self._mask = UNREGISTERED
+        self._over = False
+
+    def connect(self, address: Address, timeout: float) -> None:
+        """Begin."""
+        try:
+            code = self._begin(address)
+            if code == EINPROGRESS:
+                self._wait(timeout)
+            elif code == 0:  # a Unix socket is connected at once
+                self._poller.soon(self._connected)
+            else:
+                self._fail_soon(failure_of(code))
+        except OSError as error:
+            self._fail_soon(failure_of(error.errno))
+
+    def cancel(self) -> None:
+        """IDial."""
+        self._release()
+
+    def ready(self, events: int) -> None:
+        """The poller's call: it is connected, or it failed."""
+        assert self._socket is not None
+        # The kernel tells of an error by ERROR; without one, to ask for it is a system call for nothing.
+        code = 0
+        if events & (ERROR | HANGUP):
+            code = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if code:
+            self._fail(failure_of(code))
+        else:
+            self._connected()
+
+    def fail(self, reason: Failure) -> None:
+        """`build` or `failed` raised."""
+        self._release()
+
+    def due(self, now: float) -> None:
+        """The sweep's call."""
+        self._fail(TIMED_OUT)
+
+    def _begin(self, address: Address) -> int:
+        family, sockaddr = target_of(address)
+        self._socket = connecting = socket.socket(family, NON_BLOCKING_STREAM, 0)
+        if family != socket.AF_UNIX:
+            connecting.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connecting.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        return connecting.connect_ex(sockaddr)
+
+    def _wait(self, timeout: float) -> None:
+        assert self._socket is not None
+        self._poller.register(self._socket.fileno(), WRITABLE, self)
+        self._mask = WRITABLE
+        self._sweep.enter(self, self._sweep.seconds() + timeout)
+
+    def _connected(self) -> None:
+        if self._over:
+            return
+        assert self._socket is not None
+        self._over = True
+        self._sweep.leave(self)
+        fd = self._socket.detach()
+        try:
+            protocol = self._build()
+        except Exception:
+            self._poller.close(fd)
+            raise
+        transport = SocketTransport(self._poller, fd, mask=self._mask)
+        if self._mask != UNREGISTERED:
+            self._poller.hand_over(fd, transport)
+        transport.start(protocol)
+
+    def _fail_soon(self, failure: DialFailure) -> None:
+        self._poller.soon(lambda: self._fail(failure))
+
+    def _fail(self, failure: DialFailure) -> None:
+        if not self._over:
+            self._release()
+            self._failed(failure)
+
+    def _release(self) -> None:
+        if self._over:
+            return
+        self._over = True
+        self._sweep.leave(self)
+        if self._socket is not None:
+            self._poller.close(self._socket.detach())
+
+
+def target_of(address: Address) -> tuple[int, str | tuple[str, int]]:
+    """The family and what connect(2) takes for `address`."""
+    if address.port is None:
+        return socket.AF_UNIX, address.host
+    return socket.AF_INET6 if address.is_ipv6 else socket.AF_INET, (address.host, address.port)
