@@ -1,0 +1,162 @@
+"""The console as a service: it opens its endpoint, and closes its sessions when it stops."""
+
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from twisted.application.service import Service
+from twisted.conch.ssh.keys import Key
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IListeningPort
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from lbtwist.console.completion import INames
+from lbtwist.console.desk import Desk
+from lbtwist.console.hostkey import load_host_key
+from lbtwist.console.keys import RoleFiles, fingerprint
+from lbtwist.console.ssh import ConsoleFactory
+from lbtwist.errors import BindError
+from lbtwist.model.endpoint import Endpoint, EndpointKind
+from lbtwist.service.verbs.verb import Role, Verb
+
+PRIVILEGED = range(1, 1024)
+_SOCKET_MODE = 0o660
+
+log = Logger()
+
+
+class IConsoleSettings(Protocol):
+    """What the console takes from a configuration's `[console]`."""
+
+    @property
+    def endpoint(self) -> Endpoint: ...
+
+    @property
+    def admin_keys(self) -> Path | str | None: ...
+
+    @property
+    def operate_keys(self) -> Path | str | None: ...
+
+    @property
+    def read_keys(self) -> Path | str | None: ...
+
+    @property
+    def host_key(self) -> Path | str: ...
+
+    @property
+    def idle_timeout(self) -> float:
+        """Seconds."""
+
+    @property
+    def max_sessions(self) -> int: ...
+
+
+class ConsoleService(Service):
+    """`ssh -p 2222 host`. `namespace` is what an admin's Python has beside `lb`, `app` and `reactor` say.
+
+    Starting it raises BindError where the endpoint can't be opened, and ConfigurationError where the
+    host key can't be had, so that the whole start fails.
+    """
+
+    name = "console"
+
+    def __init__(
+        self,
+        settings: IConsoleSettings,
+        verbs: Mapping[str, Verb],
+        balancer: object,
+        names: INames,
+        reactor: Any,
+        namespace: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._settings = settings
+        self._reactor = reactor
+        self._desk = Desk(verbs, balancer, names, reactor, dict(namespace or {}))
+        self._key: Key | None = None
+        self._factory: ConsoleFactory | None = None
+        self._port: IListeningPort | None = None
+
+    @property
+    def fingerprint(self) -> str:
+        """The host key's, as a client shows it; empty before the start."""
+        return fingerprint(self._key.public().blob()) if self._key is not None else ""
+
+    @property
+    def address(self) -> Any:
+        """Where it listens; None while it doesn't."""
+        return self._port.getHost() if self._port is not None else None
+
+    def privilegedStartService(self) -> None:
+        if self._settings.endpoint.port in PRIVILEGED:
+            self._open()
+
+    def startService(self) -> None:
+        self._open()
+        super().startService()
+
+    def stopService(self) -> Deferred[None]:
+        """Stop listening and close the sessions; fires when they have ended. What was begun goes on."""
+        super().stopService()
+        port, self._port = self._port, None
+        factory, self._factory = self._factory, None
+        stopped = maybeDeferred(port.stopListening) if port is not None else maybeDeferred(lambda: None)
+        return stopped.addCallback(lambda _: factory.close() if factory is not None else None)
+
+    def _open(self) -> None:
+        if self._port is not None:
+            return
+        self._key = load_host_key(Path(self._settings.host_key))
+        settings = self._settings
+        self._factory = ConsoleFactory(
+            self._desk, self._key, RoleFiles(self._paths()), settings.idle_timeout, settings.max_sessions
+        )
+        self._port = self._listen(settings.endpoint, self._factory)
+        log.info(
+            "console: on {endpoint}, host key {key}", endpoint=settings.endpoint.text, key=self.fingerprint
+        )
+
+    def _paths(self) -> dict[Role, Path]:
+        files = {
+            Role.READ: self._settings.read_keys,
+            Role.OPERATE: self._settings.operate_keys,
+            Role.ADMIN: self._settings.admin_keys,
+        }
+        return {role: Path(path) for role, path in files.items() if path is not None}
+
+    def _listen(self, endpoint: Endpoint, factory: ConsoleFactory) -> IListeningPort:
+        try:
+            return self._bound(endpoint, factory)
+        except (CannotListenError, OSError, ValueError) as error:
+            raise BindError(f"console: {endpoint.text} can't be opened: {error}") from None
+
+    def _bound(self, endpoint: Endpoint, factory: ConsoleFactory) -> IListeningPort:
+        if endpoint.kind is EndpointKind.TCP:
+            # [::] takes IPv4 too.
+            port: IListeningPort = self._reactor.listenTCP(
+                endpoint.port, factory, interface=endpoint.host or "::"
+            )
+            return port
+        if endpoint.kind is EndpointKind.UNIX:
+            port = self._reactor.listenUNIX(endpoint.host, factory, mode=_SOCKET_MODE, wantPID=True)
+            return port
+        return _now(serverFromString(self._reactor, endpoint.text).listen(factory))
+
+
+def _now(opened: Deferred[IListeningPort]) -> IListeningPort:
+    """What `opened` has fired with: a server endpoint listens at once or never."""
+    results: list[IListeningPort | Failure] = []
+    opened.addBoth(results.append)
+    if not results:
+        opened.cancel()
+        raise ValueError("it does not open at once")
+    if isinstance(results[0], Failure):
+        error: Any = results[0].value
+        raise error
+    return results[0]

@@ -1,0 +1,344 @@
+"""The SSH server under the console: restricted algorithms, bounded, and quiet in the log.
+
+`twisted.conch.ssh.userauth` imports the reactor, so only the console's service imports this.
+"""
+
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+
+from twisted.conch.avatar import ConchUser
+from twisted.conch.interfaces import IConchUser
+from twisted.conch.ssh.common import NS, getNS
+from twisted.conch.ssh.connection import (
+    MSG_CHANNEL_OPEN_FAILURE,
+    OPEN_ADMINISTRATIVELY_PROHIBITED,
+    OPEN_RESOURCE_SHORTAGE,
+    SSHConnection,
+)
+from twisted.conch.ssh.factory import SSHFactory
+from twisted.conch.ssh.keys import Key
+from twisted.conch.ssh.transport import (
+    DISCONNECT_BY_APPLICATION,
+    DISCONNECT_PROTOCOL_ERROR,
+    DISCONNECT_TOO_MANY_CONNECTIONS,
+    SSHServerTransport,
+)
+from twisted.conch.ssh.userauth import SSHUserAuthServer
+from twisted.cred.portal import IRealm, Portal
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IAddress, IDelayedCall, IPushProducer
+from twisted.logger import ILogObserver, LogEvent, Logger, LogLevel, globalLogPublisher
+from twisted.protocols.policies import TimeoutMixin
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from lbtwist.console.desk import Desk
+from lbtwist.console.keys import SIGNATURES, Identity, RoleChecker, RoleFiles
+from lbtwist.console.session import SessionChannel
+from lbtwist.console.text import escape
+from lbtwist.service.verbs.verb import Caller
+
+LOGIN_GRACE = 30.0
+"""Seconds from the accept to the login; sshd's LoginGraceTime is 120."""
+MAX_ATTEMPTS = 6
+"""Keys that a client may try, as sshd's MaxAuthTries."""
+MAX_UNKNOWN = 20
+"""Connections that haven't logged in; one more closes the oldest of them (sshd's MaxStartups: 100)."""
+MAX_CHANNELS = 10
+"""Sessions over one connection, as sshd's MaxSessions."""
+PACKETS = range(256, 32769)
+"""Bytes of data in one packet that a client may take (RFC 4253, section 6.1)."""
+CLOSING_TIME = 1.0
+"""Seconds that a client has to read what was sent when the console closes."""
+
+_KEY_EXCHANGES = (b"mlkem768x25519-sha256", b"curve25519-sha256", b"curve25519-sha256@libssh.org")
+_USERAUTH, _CONNECTION = b"ssh-userauth", b"ssh-connection"
+
+log = Logger()
+
+
+@implementer(ILogObserver)
+def quietly(event: LogEvent) -> None:
+    """What Conch logs: not each step of a session, and what a client did wrong is no error of ours."""
+    if event["log_level"] is LogLevel.error and "log_failure" not in event:
+        event["log_level"] = LogLevel.info
+    elif event["log_level"] < LogLevel.warn:
+        return
+    globalLogPublisher(event)
+
+
+class KeyLogin(SSHUserAuthServer):
+    """Login by public key, with few attempts and little time."""
+
+    attemptsBeforeDisconnect = MAX_ATTEMPTS - 1
+    loginTimeout = LOGIN_GRACE  # type: ignore[assignment]
+    transport: Any
+    _log = Logger(observer=quietly)
+
+    def serviceStarted(self) -> None:
+        self.clock = self.transport.factory.desk.reactor
+        super().serviceStarted()
+
+
+class Operator(ConchUser):
+    """Who is logged in."""
+
+    def __init__(self, desk: Desk, identity: Identity) -> None:
+        super().__init__()
+        self.desk = desk
+        self.identity = identity
+        self.caller = Caller(identity.name, role=identity.role)
+        self.channelLookup = {b"session": SessionChannel}
+
+    def came_from(self, source: str) -> None:
+        self.caller = Caller(self.identity.name, source, self.identity.role)
+
+    def gotGlobalRequest(self, requestType: bytes, data: bytes) -> int:
+        """Nothing is forwarded; a keepalive is answered by any answer."""
+        return 0
+
+
+@implementer(IRealm)
+class Realm:
+    """Makes an Operator of an Identity."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    def requestAvatar(self, avatarId: Any, mind: object, *interfaces: Any) -> Any:
+        return IConchUser, Operator(self._desk, avatarId), lambda: None
+
+
+class Channels(SSHConnection):
+    """The channels of one connection: sessions, and few."""
+
+    transport: Any
+    _log = Logger(observer=quietly)
+
+    def serviceStarted(self) -> None:
+        super().serviceStarted()
+        self.transport.logged_in()
+
+    @property
+    def busy(self) -> bool:
+        return any(channel.busy for channel in self.channels.values())
+
+    def ssh_CHANNEL_OPEN(self, packet: bytes) -> None:
+        kind, rest = getNS(packet)
+        number, _, size = struct.unpack(">3L", rest[:12])
+        if kind != b"session" or size not in PACKETS:
+            self._refuse(number, OPEN_ADMINISTRATIVELY_PROHIBITED, b"sessions only")
+        elif len(self.channels) >= MAX_CHANNELS:
+            self._refuse(number, OPEN_RESOURCE_SHORTAGE, b"too many sessions")
+        else:
+            super().ssh_CHANNEL_OPEN(packet)
+
+    def ssh_CHANNEL_DATA(self, packet: bytes) -> None:
+        self.transport.resetTimeout()
+        super().ssh_CHANNEL_DATA(packet)
+
+    def adjustWindow(self, channel: SessionChannel, bytesToAdd: int) -> None:
+        if not channel.holding:
+            super().adjustWindow(channel, bytesToAdd)
+
+    def _refuse(self, number: int, reason: int, text: bytes) -> None:
+        self.transport.sendPacket(
+            MSG_CHANNEL_OPEN_FAILURE, struct.pack(">2L", number, reason) + NS(text) + NS(b"")
+        )
+
+
+@implementer(IPushProducer)
+class ConsoleTransport(SSHServerTransport, TimeoutMixin):
+    """One client's connection. What it does wrong ends it, and makes one line in the log.
+
+    It is the producer of its own output: while that is not read, nothing is read from the client, so
+    what a client can make us keep is bounded.
+    """
+
+    factory: ConsoleFactory
+    transport: Any
+    # The algorithms that ssh-audit passes; no ECDH on NIST curves, CBC, MD5, SHA-1 or compression.
+    supportedKeyExchanges = [kex for kex in SSHServerTransport.supportedKeyExchanges if kex in _KEY_EXCHANGES]
+    supportedCiphers = [b"aes256-ctr", b"aes192-ctr", b"aes128-ctr"]
+    supportedMACs = [b"hmac-sha2-512", b"hmac-sha2-256"]
+    supportedPublicKeys = [b"ssh-ed25519"]
+    supportedCompressions = [b"none"]
+    _log = Logger(observer=quietly)
+    _closing = False
+    _aborting: IDelayedCall | None = None
+
+    @property
+    def known(self) -> bool:
+        """Whether someone has logged in."""
+        return hasattr(self, "avatar")
+
+    @property
+    def source(self) -> str:
+        """The client's address."""
+        peer = self.transport.getPeer()
+        return f"{peer.host}:{peer.port}" if hasattr(peer, "port") else "a local socket"
+
+    def callLater(self, period: float, func: Any) -> IDelayedCall:
+        return self.factory.desk.reactor.callLater(period, func)
+
+    def connectionMade(self) -> None:
+        self.factory.came(self)
+        if hasattr(self.transport, "setTcpKeepAlive"):
+            self.transport.setTcpKeepAlive(1)
+        self.transport.registerProducer(self, True)
+        self.setTimeout(LOGIN_GRACE)
+        super().connectionMade()
+
+    def logged_in(self) -> None:
+        """From now on the idle timeout holds."""
+        operator: Any = self.avatar
+        operator.came_from(self.source)
+        log.info("console: {who} logged in from {source}", who=operator.caller.name, source=self.source)
+        self.setTimeout(self.factory.idle_timeout)
+
+    def timeoutConnection(self) -> None:
+        """Too long without a login, or idle. Who waits for a verb is not idle."""
+        if isinstance(self.service, Channels) and self.service.busy:
+            self.setTimeout(self.timeOut)
+        else:
+            self.close(b"idle for too long" if self.known else b"no login in time")
+
+    def dataReceived(self, data: bytes) -> None:
+        if self._closing:
+            return
+        try:
+            super().dataReceived(data)
+        except Exception as error:  # Conch raises whatever comes of a malformed packet
+            if self.known:
+                log.failure("console: a session failed, its connection is cut")
+            else:
+                what = f"{type(error).__name__}: {error}"
+                log.info(
+                    "console: {source} does not speak SSH: {what}", source=self.source, what=escape(what)
+                )
+            self._closing = True
+            self.transport.abortConnection()
+
+    def connectionLost(self, reason: Failure | None = None) -> None:
+        self.setTimeout(None)
+        if self._aborting is not None:
+            self._aborting.cancel()
+        super().connectionLost(reason)
+        self.factory.gone(self)
+
+    def close(self, why: bytes, code: int = DISCONNECT_BY_APPLICATION) -> None:
+        """End the connection, by force if the client does not take what was sent."""
+        if not self._closing:
+            self.sendDisconnect(code, why)
+
+    def sendDisconnect(self, reason: int, desc: bytes) -> None:
+        self._closing = True
+        self.transport.unregisterProducer()
+        super().sendDisconnect(reason, desc)
+        if self._aborting is None:
+            self._aborting = self.callLater(CLOSING_TIME, self._abort)
+
+    def ssh_DISCONNECT(self, packet: bytes) -> None:
+        self.transport.unregisterProducer()
+        super().ssh_DISCONNECT(packet)
+
+    def receiveError(self, reasonCode: int, description: bytes) -> None:
+        """A client that takes its leave is no error."""
+        if reasonCode != DISCONNECT_BY_APPLICATION:
+            text = escape(description.decode("utf-8", "replace"))
+            log.info(
+                "console: {source} left: {text} ({code})", source=self.source, text=text, code=reasonCode
+            )
+
+    def sendExtInfo(self, extensions: object) -> None:
+        """RFC 8308, section 3.1. Conch names the host key's algorithms, which locks RSA keys out."""
+        super().sendExtInfo([(b"server-sig-algs", b",".join(SIGNATURES))])
+
+    def ssh_SERVICE_REQUEST(self, packet: bytes) -> None:
+        """RFC 4253, section 10: once, encrypted, and before a login only to log in."""
+        if self.service is not None or not self.isEncrypted("both"):
+            self.close(b"no service now", DISCONNECT_PROTOCOL_ERROR)
+        else:
+            super().ssh_SERVICE_REQUEST(packet)
+
+    def pauseProducing(self) -> None:
+        self.transport.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        self.transport.resumeProducing()
+
+    def stopProducing(self) -> None:
+        """The connection is lost."""
+
+    def _abort(self) -> None:
+        self._aborting = None
+        self.transport.abortConnection()
+
+
+class ConsoleFactory(SSHFactory):
+    """Makes the connections and keeps their number bounded. `idle_timeout` is in seconds."""
+
+    protocol = ConsoleTransport
+    noisy = False
+
+    def __init__(
+        self, desk: Desk, host_key: Key, files: RoleFiles, idle_timeout: float, max_sessions: int
+    ) -> None:
+        self.desk = desk
+        self.idle_timeout = idle_timeout
+        self.publicKeys = {b"ssh-ed25519": host_key.public()}
+        self.privateKeys = {b"ssh-ed25519": host_key}
+        self.portal = Portal(Realm(desk), [RoleChecker(files)])
+        self._max_sessions = max_sessions
+        self._connections: dict[ConsoleTransport, None] = {}  # in the order they came
+        self._empty: Deferred[None] | None = None
+
+    def buildProtocol(self, addr: IAddress | None) -> ConsoleTransport:
+        transport = ConsoleTransport()
+        transport.factory = self
+        return transport
+
+    def getService(
+        self, transport: ConsoleTransport, service: bytes
+    ) -> type[KeyLogin] | type[Channels] | None:
+        if service == _USERAUTH and not transport.known:
+            return KeyLogin
+        if service != _CONNECTION or not transport.known:
+            return None
+        if sum(connection.known for connection in self._connections) > self._max_sessions:
+            log.warn(
+                "console: {source} refused, {most} are logged in",
+                source=transport.source,
+                most=self._max_sessions,
+            )
+            transport.close(b"too many are logged in", DISCONNECT_TOO_MANY_CONNECTIONS)
+            return None
+        return Channels
+
+    def came(self, transport: ConsoleTransport) -> None:
+        """A connection was accepted; one too many that are not logged in costs the oldest of them."""
+        unknown = [connection for connection in self._connections if not connection.known]
+        if len(unknown) >= MAX_UNKNOWN:
+            unknown[0].transport.abortConnection()
+        self._connections[transport] = None
+
+    def gone(self, transport: ConsoleTransport) -> None:
+        """A connection has ended."""
+        self._connections.pop(transport, None)
+        if self._empty is not None and not self._connections:
+            empty, self._empty = self._empty, None
+            empty.callback(None)
+
+    def close(self) -> Deferred[None]:
+        """End all connections; fires when they have ended. What was begun goes on."""
+        if not self._connections:
+            return succeed(None)
+        self._empty = Deferred()
+        empty = self._empty
+        for connection in list(self._connections):
+            connection.close(b"the console closes")
+        return empty
