@@ -290,10 +290,19 @@ def test_a_wrong_default_is_told_once_of_the_defaults() -> None:
 
 
 def test_endpoint_and_servers_have_no_default() -> None:
-    toml = "[defaults.listener]\nendpoint = 80\n[defaults.server_group]\nservers = []\n" + WHOLE
-    assert [line.partition(";")[0] for line in wrong(toml)] == [
+    toml = """
+        [defaults.listener]
+        endpoint = 80
+        protocol = "tcp"
+        [defaults.server_group]
+        servers = []
+        [listeners.web]
+        [server_groups.app]
+    """
+    assert [line.partition(";")[0].partition(" (")[0] for line in wrong(toml)] == [
         "defaults.listener.endpoint: is not a known key",
         "defaults.server_group.servers: is not a known key",
+        "listeners.web.endpoint: is required",
     ]
 
 
