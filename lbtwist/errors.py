@@ -21,9 +21,7 @@ class Problem(NamedTuple):
     """The file it stands in; empty when it came from no file."""
 
     def __str__(self) -> str:
-        return ": ".join(
-            part for part in (self.source, self.path, self.message) if part
-        )
+        return ": ".join(part for part in (self.source, self.path, self.message) if part)
 
 
 class ConfigurationError(LBError):

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IProtocolFactory
 from zope.interface import Interface
 
+from lbtwist.model.endpoint import Endpoint
 from lbtwist.model.plane import ConnectionView, ListenerPolicy, Rotation, Scope, Tally
 
 
@@ -29,12 +29,28 @@ class IDataPlane(Interface):
     def observe(observer: IDataPlaneObserver) -> None:
         """Report to `observer` from now on."""
 
-    def serve(policy: ListenerPolicy) -> IProtocolFactory:
-        """Begin a listener, or give a running one (the same number) new limits and group.
+    def bind(number: int, endpoint: Endpoint) -> None:
+        """Take the listening endpoint for listener `number`; nothing is accepted yet.
 
-        Returns the factory for what it accepts. Established connections are not touched, but the
-        idle timeout of the new policy holds for them from now on.
+        Raises BindError. An endpoint string of Twisted's is only opened by `serve`.
         """
+
+    def serve(policy: ListenerPolicy) -> Deferred[None]:
+        """Accept by `policy` on the endpoint that was bound for its number.
+
+        A listener that is served already has new limits and another group from now on: established
+        connections are not touched, but the idle timeout of the new policy holds for them too.
+        Fires when it accepts; fails with BindError where it can't.
+        """
+
+    def stop_accepting(number: int) -> Deferred[None]:
+        """Close the endpoint of listener `number`, after accepting what is in its backlog (rule 70).
+
+        Its connections go on. Fires when the endpoint is free.
+        """
+
+    def address(number: int) -> str:
+        """Where listener `number` listens, with the port that the system gave; empty when nowhere."""
 
     def rotate(group: str, rotation: Rotation) -> None:
         """From the return of this call, new connections of `group` go to these members alone.
@@ -66,3 +82,6 @@ class IDataPlane(Interface):
 
     def forget(scope: Scope) -> None:
         """Drop the counters of a registration or listener that is gone and empty."""
+
+    def close() -> None:
+        """Let go of everything: what is still live is closed."""

@@ -59,7 +59,9 @@ def complete_command(line: str, verbs: Mapping[str, Verb], role: Role, names: IN
         rest = " ".join([*before, ""])
         allowed = (name for name, verb in verbs.items() if verb.role <= role and name.startswith(rest))
         return _matching(word, (name.removeprefix(rest).split()[0] for name in allowed))
-    return _matching(word, _candidates(verb, before[len(verb.name.split()) :], word, verbs, names))
+    longer = (name.split()[1] for name in verbs if name.startswith(verb.name + " ") and len(before) == 1)
+    candidates = _candidates(verb, before[len(verb.name.split()) :], word, verbs, names)
+    return _matching(word, [*candidates, *longer])
 
 
 def _split(line: str) -> tuple[list[str] | None, str]:
@@ -130,7 +132,8 @@ def _values(parameter: Parameter, word: str, verbs: Mapping[str, Verb], names: I
 def complete_python(line: str, namespace: Mapping[str, Any]) -> Completion:
     """What the name at the end of `line` may become: a name, or an attribute of what it denotes.
 
-    Attributes are looked up, nothing is called; one that raises is not offered.
+    Attributes are looked up, nothing is called but the properties on the way;
+    where one raises, nothing is offered.
     """
     match = _PYTHON_NAME.search(line)
     if match is None:

@@ -1,7 +1,7 @@
 """Editing one line on a terminal, with history and completion.
 
 Conch's RecvLine clears the screen at each resize, takes ASCII alone and loses count on a line that is
-longer than the terminal; its parser of keys, `insults.ServerProtocol`, is used.
+longer than the terminal. What it reads keys with is used: `keyboard.Keyboard`.
 """
 
 # mypy: allow-untyped-calls
@@ -13,43 +13,19 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from twisted.conch.insults.insults import ServerProtocol, TerminalProtocol
+from twisted.conch.insults.insults import TerminalProtocol
 
 from lbtwist.console.command import MAX_LINE
 from lbtwist.console.completion import Completion
+from lbtwist.console.keyboard import SEQUENCES
 from lbtwist.console.text import escape, pad, width_of
 
 HISTORY = 500
 """Lines that a session remembers."""
-MAX_SEQUENCE = 32
-"""Bytes of an unfinished escape sequence; longer ones are dropped."""
 MAX_OFFERED = 200
 """Words that Tab lists."""
 
 _BELL = "\a"
-_SEQUENCES = {
-    b"\x1b[OA": b"[UP_ARROW]",
-    b"\x1b[OB": b"[DOWN_ARROW]",
-    b"\x1b[OC": b"[RIGHT_ARROW]",
-    b"\x1b[OD": b"[LEFT_ARROW]",
-    b"\x1b[OH": b"[HOME]",
-    b"\x1b[OF": b"[END]",
-    b"\x1b[1;5C": b"word-right",
-    b"\x1b[1;5D": b"word-left",
-}
-"""What insults leaves to us: the keys in application mode, and Control with an arrow."""
-
-
-class Keyboard(ServerProtocol):
-    """Bytes of a terminal into keys, in bounded memory; the line is drawn once for all that came."""
-
-    def dataReceived(self, data: bytes) -> None:
-        super().dataReceived(data)
-        if len(getattr(self, "escBuf", ())) > MAX_SEQUENCE:
-            del self.escBuf
-            self.state = b"data"
-        if self.terminalProtocol is not None:
-            self.terminalProtocol.draw()
 
 
 class LineEditor(TerminalProtocol):
@@ -135,7 +111,7 @@ class LineEditor(TerminalProtocol):
             self._insert(self._decoder.decode(keyID))
 
     def unhandledControlSequence(self, seq: bytes) -> None:
-        action = self._keys.get(_SEQUENCES.get(seq, b""))
+        action = self._keys.get(SEQUENCES.get(seq, b""))
         if action is not None:
             action()
 

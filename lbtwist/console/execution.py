@@ -63,7 +63,7 @@ def _outcome(result: Result | Failure) -> str:
 
 
 def explain(failure: Failure) -> tuple[int, str]:
-    """The exit status and the message of a command that failed; a bug is logged."""
+    """The exit status and the message of a command that failed."""
     error = failure.value
     if isinstance(error, UsageError):
         return Exit.USAGE, str(error)
@@ -71,7 +71,6 @@ def explain(failure: Failure) -> tuple[int, str]:
         return Exit.REFUSED, str(error)
     if isinstance(error, CancelledError):
         return INTERRUPTED, "no longer waiting; what was begun goes on"
-    log.failure("a command failed by a mistake of its own", failure=failure)
     return Exit.REFUSED, f"internal error, see the log: {type(error).__name__}: {error}"
 
 
@@ -98,6 +97,8 @@ def execute(desk: Desk, caller: Caller, line: str, output: Output, given: str | 
         return int(result.exit)
 
     def failed(failure: Failure) -> int:
+        if not failure.check(LBError, CancelledError):
+            log.failure("console: a command failed by a mistake of its own", failure=failure)
         status, message = explain(failure)
         output.err(escape_lines(message) + "\n")
         return int(status)
@@ -116,7 +117,8 @@ def _with_input(command: Command, given: str | None) -> dict[str, object]:
 
 
 def _show(command: Command, result: Result, output: Output) -> None:
-    text = as_json(result.data) if command.json else as_text(result.data, command.verb.columns, output.page)
+    columns = result.columns or command.verb.columns
+    text = as_json(result.data) if command.json else as_text(result.data, columns, output.page)
     if text:
         output.out(text + "\n")
 

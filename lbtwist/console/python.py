@@ -17,7 +17,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
 from lbtwist.console.text import escape_lines
-from lbtwist.console.watchdog import Watchdog
+from lbtwist.console.watchdog import HeldReactor, Watchdog
 from lbtwist.errors import LBError
 
 FILENAME = "<console>"
@@ -171,7 +171,8 @@ def short_traceback(error: BaseException) -> str:
     frame = error.__traceback__
     while frame is not None and frame.tb_frame.f_code.co_filename != FILENAME:
         frame = frame.tb_next
-    frames = traceback.format_tb(frame, -FRAMES) if frame is not None else []
+    limit = 1 if isinstance(error, HeldReactor) else -FRAMES
+    frames = traceback.format_tb(frame, limit) if frame is not None else []
     return "".join([*frames, *traceback.format_exception_only(error)])
 
 

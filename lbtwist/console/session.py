@@ -80,7 +80,7 @@ class SessionChannel(SSHChannel):
 
     def hold(self, holding: bool) -> None:
         held, self._holding = self._holding, holding
-        if held and not holding and not self.localClosed:
+        if held and not holding and not self.localClosed and self.localWindowLeft < self.localWindowSize:
             self.conn.adjustWindow(self, self.localWindowSize - self.localWindowLeft)
 
     def exit(self, status: int) -> None:

@@ -11,8 +11,9 @@ from twisted.internet.defer import Deferred
 
 from lbtwist.console.completion import Completion
 from lbtwist.console.desk import Desk
-from lbtwist.console.editor import Keyboard, LineEditor
+from lbtwist.console.editor import LineEditor
 from lbtwist.console.face import Line
+from lbtwist.console.keyboard import Keyboard
 from lbtwist.console.output import Screen
 from lbtwist.console.prompt import Prompt, is_command
 from lbtwist.console.text import Style

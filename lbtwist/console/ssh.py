@@ -7,18 +7,8 @@
 
 from __future__ import annotations
 
-import struct
 from typing import Any
 
-from twisted.conch.avatar import ConchUser
-from twisted.conch.interfaces import IConchUser
-from twisted.conch.ssh.common import NS, getNS
-from twisted.conch.ssh.connection import (
-    MSG_CHANNEL_OPEN_FAILURE,
-    OPEN_ADMINISTRATIVELY_PROHIBITED,
-    OPEN_RESOURCE_SHORTAGE,
-    SSHConnection,
-)
 from twisted.conch.ssh.factory import SSHFactory
 from twisted.conch.ssh.keys import Key
 from twisted.conch.ssh.transport import (
@@ -27,31 +17,23 @@ from twisted.conch.ssh.transport import (
     DISCONNECT_TOO_MANY_CONNECTIONS,
     SSHServerTransport,
 )
-from twisted.conch.ssh.userauth import SSHUserAuthServer
-from twisted.cred.portal import IRealm, Portal
+from twisted.cred.portal import Portal
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IAddress, IDelayedCall, IPushProducer
-from twisted.logger import ILogObserver, LogEvent, Logger, LogLevel, globalLogPublisher
+from twisted.logger import Logger
 from twisted.protocols.policies import TimeoutMixin
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from lbtwist.console.channels import Channels
 from lbtwist.console.desk import Desk
-from lbtwist.console.keys import SIGNATURES, Identity, RoleChecker, RoleFiles
-from lbtwist.console.session import SessionChannel
+from lbtwist.console.keys import SIGNATURES, RoleChecker, RoleFiles
+from lbtwist.console.login import LOGIN_GRACE, KeyLogin, Realm
+from lbtwist.console.quiet import quietly
 from lbtwist.console.text import escape
-from lbtwist.service.verbs.verb import Caller
 
-LOGIN_GRACE = 30.0
-"""Seconds from the accept to the login; sshd's LoginGraceTime is 120."""
-MAX_ATTEMPTS = 6
-"""Keys that a client may try, as sshd's MaxAuthTries."""
 MAX_UNKNOWN = 20
 """Connections that haven't logged in; one more closes the oldest of them (sshd's MaxStartups: 100)."""
-MAX_CHANNELS = 10
-"""Sessions over one connection, as sshd's MaxSessions."""
-PACKETS = range(256, 32769)
-"""Bytes of data in one packet that a client may take (RFC 4253, section 6.1)."""
 CLOSING_TIME = 1.0
 """Seconds that a client has to read what was sent when the console closes."""
 
@@ -59,96 +41,6 @@ _KEY_EXCHANGES = (b"mlkem768x25519-sha256", b"curve25519-sha256", b"curve25519-s
 _USERAUTH, _CONNECTION = b"ssh-userauth", b"ssh-connection"
 
 log = Logger()
-
-
-@implementer(ILogObserver)
-def quietly(event: LogEvent) -> None:
-    """What Conch logs: not each step of a session, and what a client did wrong is no error of ours."""
-    if event["log_level"] is LogLevel.error and "log_failure" not in event:
-        event["log_level"] = LogLevel.info
-    elif event["log_level"] < LogLevel.warn:
-        return
-    globalLogPublisher(event)
-
-
-class KeyLogin(SSHUserAuthServer):
-    """Login by public key, with few attempts and little time."""
-
-    attemptsBeforeDisconnect = MAX_ATTEMPTS - 1
-    loginTimeout = LOGIN_GRACE  # type: ignore[assignment]
-    transport: Any
-    _log = Logger(observer=quietly)
-
-    def serviceStarted(self) -> None:
-        self.clock = self.transport.factory.desk.reactor
-        super().serviceStarted()
-
-
-class Operator(ConchUser):
-    """Who is logged in."""
-
-    def __init__(self, desk: Desk, identity: Identity) -> None:
-        super().__init__()
-        self.desk = desk
-        self.identity = identity
-        self.caller = Caller(identity.name, role=identity.role)
-        self.channelLookup = {b"session": SessionChannel}
-
-    def came_from(self, source: str) -> None:
-        self.caller = Caller(self.identity.name, source, self.identity.role)
-
-    def gotGlobalRequest(self, requestType: bytes, data: bytes) -> int:
-        """Nothing is forwarded; a keepalive is answered by any answer."""
-        return 0
-
-
-@implementer(IRealm)
-class Realm:
-    """Makes an Operator of an Identity."""
-
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
-
-    def requestAvatar(self, avatarId: Any, mind: object, *interfaces: Any) -> Any:
-        return IConchUser, Operator(self._desk, avatarId), lambda: None
-
-
-class Channels(SSHConnection):
-    """The channels of one connection: sessions, and few."""
-
-    transport: Any
-    _log = Logger(observer=quietly)
-
-    def serviceStarted(self) -> None:
-        super().serviceStarted()
-        self.transport.logged_in()
-
-    @property
-    def busy(self) -> bool:
-        return any(channel.busy for channel in self.channels.values())
-
-    def ssh_CHANNEL_OPEN(self, packet: bytes) -> None:
-        kind, rest = getNS(packet)
-        number, _, size = struct.unpack(">3L", rest[:12])
-        if kind != b"session" or size not in PACKETS:
-            self._refuse(number, OPEN_ADMINISTRATIVELY_PROHIBITED, b"sessions only")
-        elif len(self.channels) >= MAX_CHANNELS:
-            self._refuse(number, OPEN_RESOURCE_SHORTAGE, b"too many sessions")
-        else:
-            super().ssh_CHANNEL_OPEN(packet)
-
-    def ssh_CHANNEL_DATA(self, packet: bytes) -> None:
-        self.transport.resetTimeout()
-        super().ssh_CHANNEL_DATA(packet)
-
-    def adjustWindow(self, channel: SessionChannel, bytesToAdd: int) -> None:
-        if not channel.holding:
-            super().adjustWindow(channel, bytesToAdd)
-
-    def _refuse(self, number: int, reason: int, text: bytes) -> None:
-        self.transport.sendPacket(
-            MSG_CHANNEL_OPEN_FAILURE, struct.pack(">2L", number, reason) + NS(text) + NS(b"")
-        )
 
 
 @implementer(IPushProducer)

@@ -31,3 +31,10 @@ def parse_reference(text: str) -> Reference:
         raise UsageError(f"{text!r} is not group/server or group/server#number")
     group, server, number = match.groups()
     return Reference(group, server, int(number) if number else None)
+
+
+def parse_server_name(text: str) -> str:
+    """Read the name of a new server. Raises ValueError with what is allowed."""
+    if not re.fullmatch(NAME, text):
+        raise ValueError(f"{text!r} is not a name: a letter or digit, then up to 62 of A-Z a-z 0-9 . _ -")
+    return text

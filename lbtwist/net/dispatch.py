@@ -30,7 +30,12 @@ class Dispatch:
     __slots__ = ("_client", "_group", "_dialer", "_timeout", "_order", "_tried", "_member", "_dial")
 
     def __init__(
-        self, client: IDispatched, group: GroupRotation, dialer: IDialer, timeout: float, tried: tuple[int, ...]
+        self,
+        client: IDispatched,
+        group: GroupRotation,
+        dialer: IDialer,
+        timeout: float,
+        tried: tuple[int, ...],
     ) -> None:
         self._client = client
         self._group = group
@@ -97,5 +102,3 @@ class Dispatch:
         member, self._member = self._member, None
         assert member is not None
         return member
-
-

@@ -47,7 +47,7 @@ class RelayFactory(Factory):
         limit = self.policy.max_connections
         return limit > 0 and len(self.ledger.live) >= limit
 
-    def buildProtocol(self, addr: IAddress) -> End | None:
+    def buildProtocol(self, addr: IAddress | None) -> End | None:
         """A client's end; None, which closes it at once, when the listener is full."""
         if self.full:
             self.ledger.failed += 1

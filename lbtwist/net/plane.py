@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import count
 
-from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IProtocolFactory, IReactorTime
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
 from lbtwist.interfaces import IDataPlane, IDataPlaneObserver
+from lbtwist.model.endpoint import Endpoint
 from lbtwist.model.plane import (
     EVERYTHING,
     ConnectionView,
@@ -23,6 +24,7 @@ from lbtwist.model.plane import (
 from lbtwist.net.dialing import IDialer
 from lbtwist.net.factory import RelayFactory
 from lbtwist.net.live import ILive, Ledger
+from lbtwist.net.port import IPort
 from lbtwist.net.rotation import GroupRotation
 from lbtwist.net.sweep import Sweep
 
@@ -31,12 +33,18 @@ from lbtwist.net.sweep import Sweep
 class DataPlane:
     """Knows listeners, rotations and live connections; decides nothing about who may have them."""
 
-    def __init__(self, clock: IReactorTime, dialer: IDialer, sweep: Sweep) -> None:
+    def __init__(
+        self, clock: IReactorTime, dialer: IDialer, sweep: Sweep, open_port: Callable[[Endpoint], IPort]
+    ) -> None:
         self._clock = clock
         self._dialer = dialer
         self._sweep = sweep
+        self._open_port = open_port
         self._ids = count(1)
         self._groups: dict[str, GroupRotation] = {}
+        self._ports: dict[int, IPort] = {}
+        self._silent: set[int] = set()
+        """Listeners whose port is bound and does not accept yet."""
         self._listeners: dict[int, RelayFactory] = {}
         self._registrations: dict[int, Ledger] = {}
         self._observer: IDataPlaneObserver | None = None
@@ -44,23 +52,25 @@ class DataPlane:
     def observe(self, observer: IDataPlaneObserver) -> None:
         self._observer = observer
 
-    def serve(self, policy: ListenerPolicy) -> IProtocolFactory:
-        group = self._groups.setdefault(policy.group, GroupRotation())
-        factory = self._listeners.get(policy.number)
-        if factory is not None:
-            factory.adopt(policy, group)
-            return factory
-        factory = self._listeners[policy.number] = RelayFactory(
-            policy,
-            group,
-            self._ids,
-            self._dialer,
-            self._sweep,
-            self._clock.seconds,
-            self._ledger_of,
-            self._server_failed,
-        )
-        return factory
+    def bind(self, number: int, endpoint: Endpoint) -> None:
+        self._ports[number] = self._open_port(endpoint)
+        self._silent.add(number)
+
+    def serve(self, policy: ListenerPolicy) -> Deferred[None]:
+        factory = self._adopt(policy, self._groups.setdefault(policy.group, GroupRotation()))
+        if policy.number not in self._silent:
+            return succeed(None)
+        self._silent.remove(policy.number)
+        return self._ports[policy.number].accept(factory)
+
+    def stop_accepting(self, number: int) -> Deferred[None]:
+        self._silent.discard(number)
+        port = self._ports.pop(number, None)
+        return port.close() if port else succeed(None)
+
+    def address(self, number: int) -> str:
+        port = self._ports.get(number)
+        return port.address() if port else ""
 
     def rotate(self, group: str, rotation: Rotation) -> None:
         self._groups.setdefault(group, GroupRotation()).update(rotation)
@@ -95,6 +105,26 @@ class DataPlane:
             self._registrations.pop(scope.number, None)
         else:
             self._listeners.pop(scope.number, None)
+
+    def close(self) -> None:
+        self.cut(EVERYTHING)
+
+    def _adopt(self, policy: ListenerPolicy, group: GroupRotation) -> RelayFactory:
+        factory = self._listeners.get(policy.number)
+        if factory is not None:
+            factory.adopt(policy, group)
+            return factory
+        factory = self._listeners[policy.number] = RelayFactory(
+            policy,
+            group,
+            self._ids,
+            self._dialer,
+            self._sweep,
+            self._clock.seconds,
+            self._ledger_of,
+            self._server_failed,
+        )
+        return factory
 
     def _ledgers(self, scope: Scope) -> list[Ledger]:
         match scope.kind:

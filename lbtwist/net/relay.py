@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.error import ConnectionDone
-from twisted.internet.interfaces import IAddress, IHalfCloseableProtocol, IPushProducer, ITCPTransport
+from twisted.internet.interfaces import IConsumer, IHalfCloseableProtocol, IPushProducer, ITCPTransport
 from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from lbtwist.model.address import Address
 from lbtwist.model.plane import ConnectionView, Member
 from lbtwist.net.dispatch import Dispatch
 from lbtwist.net.live import Lease
+from lbtwist.net.sockaddr import shown
 
 if TYPE_CHECKING:
     from lbtwist.net.factory import RelayFactory
@@ -25,6 +24,10 @@ CLOSE_TIMEOUT = 0.1
 """Seconds that a close may take where the transport under an end has a queue of its own."""
 
 
+class IEndTransport(ITCPTransport, IConsumer, IPushProducer):
+    """What the transports of a relay provide: Twisted's for TCP and Unix sockets, and ours."""
+
+
 @implementer(IHalfCloseableProtocol, IPushProducer)
 class End(Protocol):
     """One side of a relay: what it receives, the other side's transport sends.
@@ -32,7 +35,7 @@ class End(Protocol):
     As a producer it is the other side's back-pressure: it stops reading while that one holds bytes.
     """
 
-    transport: ITCPTransport
+    transport: IEndTransport
     peer: End
 
     def __init__(self, relay: Relay, seconds: Callable[[], float]) -> None:
@@ -120,7 +123,7 @@ class Relay:
     def __init__(self, id: int, listener: RelayFactory) -> None:
         self.id = id
         self.touched = self._opened = listener.seconds()
-        self.due_bucket = None
+        self.due_bucket: int | None = None
         self._listener = listener
         self._client = End(self, listener.seconds)
         self._server: End | None = None
@@ -238,7 +241,7 @@ class Relay:
         """Itself, for people."""
         return ConnectionView(
             id=self.id,
-            client=_shown(self._client.transport.getPeer()),
+            client=shown(self._client.transport.getPeer()),
             listener=self._listener.policy.name,
             server=self._member.label if self._member else "",
             protocol=self._listener.policy.protocol,
@@ -322,12 +325,3 @@ class Relay:
         lease, self._lease = self._lease, None
         if lease is not None:
             lease.release(cut=self._cut)
-
-
-
-
-def _shown(peer: IAddress) -> str:
-    if isinstance(peer, UNIXAddress):
-        return "unix"
-    assert isinstance(peer, (IPv4Address, IPv6Address))
-    return str(Address(peer.host, peer.port))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+
+from lbtwist.model.address import Address
 
 SocketAddress = IPv4Address | IPv6Address | UNIXAddress
 
@@ -37,3 +40,12 @@ def lent(fd: int, use: Callable[[socket.socket], T]) -> T:
         return use(borrowed)
     finally:
         borrowed.detach()
+
+
+def shown(address: object) -> str:
+    """An address of Twisted's as people write it: `10.0.0.1:80`, `[::1]:80`, `unix:/path`."""
+    if isinstance(address, UNIXAddress):
+        return f"unix:{os.fsdecode(address.name)}" if address.name else "unix"
+    if isinstance(address, IPv4Address | IPv6Address):
+        return str(Address(address.host, address.port))
+    return str(address)

@@ -6,7 +6,7 @@ import math
 from collections import deque
 from collections.abc import Callable, Iterator
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -32,6 +32,7 @@ class RunningDrain:
         self._timer: IDelayedCall | None = None
         self._empty: Deferred[None] | None = None
         self._waiters: list[Deferred[Receipt]] = []
+        self._receipt: Receipt | None = None
 
     def begin(self) -> None:
         """End at once where nothing is live (rule 4), else when the last connection does, or at the
@@ -76,6 +77,8 @@ class RunningDrain:
 
     def done(self) -> Deferred[Receipt]:
         """Fires with the receipt when the drain has ended. Cancelling it ends the waiting alone."""
+        if self._receipt is not None:
+            return succeed(self._receipt)
         waiter: Deferred[Receipt] = Deferred(self._waiters.remove)
         self._waiters.append(waiter)
         return waiter
@@ -106,6 +109,7 @@ class RunningDrain:
         if self._empty is not None:
             self._empty.cancel()
         receipt = self.drain.receipt(self._plane.tally(self.drain.scope), self._clock.seconds())
+        self._receipt = receipt
         self._ended(receipt)
         waiters, self._waiters = self._waiters, []
         for waiter in waiters:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
 from twisted.application.service import Service
@@ -40,15 +40,17 @@ class ServerGroup(Service):
         self._plane = plane
         self._drains = drains
         self._numbers = numbers
+        self._emptied: Callable[[], None] | None = None
 
     def startService(self) -> None:
         """Register the servers of the settings and publish them."""
-        super().startService()  # type: ignore[no-untyped-call]
+        super().startService()
         self.add(servers_of(self.settings), Because("file"))
 
     def reconfigure(self, settings: GroupSettings) -> None:
         """Other settings from now on; running drains keep theirs (rules 3, 17 and 23), and the
-        membership is not touched (rule 73)."""
+        membership is not touched (rule 73). A group that was being retired stays."""
+        self._emptied = None
         self.settings = settings
         self._publish()
 
@@ -72,26 +74,30 @@ class ServerGroup(Service):
         because: Because,
         origin: Origin,
         timeout: float | None = None,
-    ) -> None:
+    ) -> list[RunningDrain]:
         """Deregister: nothing new from now on (rule 1), what they have may finish within `timeout`
         seconds, the group's own when None (rule 3), and then they are gone."""
         for registration in registrations:
             self.members.leave(registration)
             registration.removed_by = origin
         self._publish()
-        for registration in registrations:
-            self._drain(registration, Cause.REMOVAL, because, timeout)
+        return [self._drain(each, Cause.REMOVAL, because, timeout) for each in registrations]
+
+    def retire(self, because: Because, emptied: Callable[[], None]) -> None:
+        """Remove every server by the rules; `emptied` is called when the last one is gone."""
+        self._emptied = emptied
+        self.remove([r for r in self.members if r.registered], because, Origin.FILE)
+        self._tell_emptied()
 
     def drain(
         self, registrations: Sequence[Registration], because: Because, timeout: float | None = None
-    ) -> None:
+    ) -> list[RunningDrain]:
         """Take out of rotation and drain; at the end they are drained and registered (rule 60)."""
         for registration in registrations:
             registration.admin = Admin.DRAIN
             registration.operator = because
         self._publish()
-        for registration in registrations:
-            self._drain(registration, Cause.OPERATOR, because, timeout)
+        return [self._drain(each, Cause.OPERATOR, because, timeout) for each in registrations]
 
     def ready(self, registration: Registration, because: Because) -> None:
         """Undo `drain` at any time, and `remove` while its drain runs (rules 60 and 62).
@@ -99,12 +105,25 @@ class ServerGroup(Service):
         Connections that are still alive stay. Raises Refused when the removal was not a verb's, is
         being cut, or its name or address was taken since.
         """
+        self.check_ready(registration)
         if not registration.registered:
-            self._undo_removal(registration)
+            self.members.stay(registration)
         registration.admin = Admin.READY
         registration.operator = because
         self._withdraw(registration, Cause.REMOVAL, Cause.OPERATOR)
         self._publish()
+
+    def check_ready(self, registration: Registration) -> None:
+        """Raises Refused when `ready` can't bring it back."""
+        if registration.registered:
+            return
+        if registration.removed_by is not Origin.VERB:
+            raise Refused(
+                f"{registration.label} was removed by the {_word(registration.removed_by)}: add it there"
+            )
+        if not _cancellable(registration):
+            raise Refused(f"{registration.label} is being cut; its removal can't be undone any more")
+        self.members.check_free(registration.name, registration.address)
 
     def weigh(self, registration: Registration, weight: int) -> None:
         """Another share of the new connections; 0 gets none and starts no drain."""
@@ -149,27 +168,19 @@ class ServerGroup(Service):
         self._withdraw(registration, Cause.REMOVAL)
         return registration
 
-    def _undo_removal(self, registration: Registration) -> None:
-        if registration.removed_by is not Origin.VERB:
-            by = registration.removed_by.value if registration.removed_by else "nobody"
-            raise Refused(f"{registration.label} was removed by the {by}, not by a verb: add it there again")
-        if not _cancellable(registration):
-            raise Refused(f"{registration.label} is being cut; its removal can't be undone any more")
-        self.members.stay(registration)
-
     def _drain(
         self, registration: Registration, cause: Cause, because: Because, timeout: float | None
-    ) -> None:
+    ) -> RunningDrain:
         seconds = self.settings.connection_draining.timeout if timeout is None else timeout
         running = self._drains.get(registration.scope)
         if running is not None:
             running.join(cause, because, seconds)
-            return
-        running = self._drains.open(
-            registration.label, registration.scope, cause, because, seconds, partial(self._drained, registration)
-        )
+            return running
+        ended = partial(self._drained, registration)
+        running = self._drains.open(registration.label, registration.scope, cause, because, seconds, ended)
         registration.drain = running.drain
         running.begin()
+        return running
 
     def _drained(self, registration: Registration, receipt: Receipt) -> None:
         """Its drain has ended. What becomes of it, and of those that waited for it, the facts say."""
@@ -178,8 +189,14 @@ class ServerGroup(Service):
         if registration.membership is Membership.GONE:
             joined = self.members.discard(registration)
             self._plane.forget(registration.scope)
+            self._tell_emptied()
         if joined or registration.takes_new:
             self._publish()
+
+    def _tell_emptied(self) -> None:
+        if self._emptied is not None and not self.members:
+            emptied, self._emptied = self._emptied, None
+            emptied()
 
     def _withdraw(self, registration: Registration, *causes: Cause) -> None:
         for cause in causes:
@@ -191,6 +208,10 @@ class ServerGroup(Service):
             self.name,
             Rotation(self.members.rotation(), self.settings.scheduler, self.settings.retries),
         )
+
+
+def _word(origin: Origin | None) -> str:
+    return origin.value if origin else "load balancer"
 
 
 def servers_of(settings: GroupSettings) -> dict[Address, Wanted]:

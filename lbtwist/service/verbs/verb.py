@@ -93,6 +93,8 @@ class Result:
 
     data: Any
     exit: Exit = Exit.DONE
+    columns: tuple[str, ...] = ()
+    """The keys of a row in the order of a table, where they are not the verb's own."""
 
 
 @dataclass(frozen=True, slots=True)

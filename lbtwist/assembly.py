@@ -1,0 +1,50 @@
+"""A load balancer with its faces and its place in the process, from a configuration file."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.threads import deferToThreadPool
+from twisted.logger import Logger
+
+from lbtwist.console.service import ConsoleService
+from lbtwist.model.config import Config, ConsoleSettings, warnings
+from lbtwist.service.balancer import LoadBalancer
+from lbtwist.service.configfile import load
+from lbtwist.service.names import Names
+from lbtwist.service.notify import Notifier
+from lbtwist.service.process import raise_descriptor_limit
+from lbtwist.service.reload import Reloader
+from lbtwist.service.signals import Signals
+from lbtwist.service.verbs.registry import VERBS
+
+log = Logger()
+
+
+def assemble(config: Config, path: str, reactor: Any) -> LoadBalancer:
+    """The load balancer of `config`, which is read again from `path` at a reload."""
+    balancer = in_process(config, reactor)
+    # Parsing thousands of servers takes longer than traffic should wait.
+    reloader = Reloader(balancer, lambda: deferToThreadPool(reactor, reactor.getThreadPool(), load, path))
+    balancer.reload = reloader.reload
+    for warning in warnings(config):
+        log.warn("{path}: {warning}", path=path, warning=warning)
+    return balancer
+
+
+def in_process(config: Config, reactor: Any) -> LoadBalancer:
+    """The load balancer of `config` with its console, its signals and word to the service manager."""
+    log.info("up to {limit} open descriptors", limit=raise_descriptor_limit())
+    balancer = LoadBalancer.from_config(config, reactor)
+    if config.console is not None:
+        console(config.console, balancer, reactor).setServiceParent(balancer)
+    Signals(balancer, reactor).setServiceParent(balancer)
+    Notifier(balancer, reactor).setServiceParent(balancer)
+    return balancer
+
+
+def console(settings: ConsoleSettings, balancer: LoadBalancer, reactor: Any) -> ConsoleService:
+    """The SSH console over `balancer`."""
+    return ConsoleService(
+        settings, VERBS, balancer, Names(balancer), reactor, {"app": balancer, "reactor": reactor}
+    )

@@ -1,0 +1,101 @@
+"""A listening endpoint: bound first, accepting later, so that a set of them opens whole or not at all."""
+
+from __future__ import annotations
+
+import socket
+from typing import Any, Protocol
+
+from twisted.internet.defer import Deferred, maybeDeferred, succeed
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.interfaces import IListeningPort, IProtocolFactory
+from twisted.python.failure import Failure
+
+from lbtwist.errors import BindError
+from lbtwist.model.endpoint import Endpoint, EndpointKind
+from lbtwist.net.binding import bind_tcp, bind_unix
+from lbtwist.net.listening import ListeningPort
+from lbtwist.net.poller import Poller
+from lbtwist.net.sockaddr import address_of, shown
+
+
+class IPort(Protocol):
+    """What a data plane listens on."""
+
+    def accept(self, factory: IProtocolFactory) -> Deferred[None]:
+        """Accept for `factory`. Fails with BindError."""
+
+    def address(self) -> str:
+        """Where it listens, as shown; empty where that is not known yet."""
+
+    def close(self) -> Deferred[None]:
+        """Accept what is in the backlog, and close. Fires when the endpoint is free."""
+
+
+def open_port(endpoint: Endpoint, poller: Poller, reactor: Any) -> IPort:
+    """Bind `endpoint`. Raises BindError; for an endpoint string of Twisted's, `accept` does."""
+    if endpoint.kind is EndpointKind.TWISTED:
+        return TwistedPort(endpoint, reactor)
+    return DirectPort(endpoint, poller, reactor)
+
+
+class DirectPort:
+    """A TCP or Unix socket in the poller."""
+
+    def __init__(self, endpoint: Endpoint, poller: Poller, reactor: Any) -> None:
+        self._poller = poller
+        self._reactor = reactor
+        self._socket = _bound(endpoint)
+        self._port: ListeningPort | None = None
+
+    def accept(self, factory: IProtocolFactory) -> Deferred[None]:
+        self._port = ListeningPort(self._poller, self._socket, factory, self._reactor)
+        self._port.startListening()
+        return succeed(None)
+
+    def address(self) -> str:
+        return shown(self._port.getHost() if self._port else address_of(self._socket.getsockname()))
+
+    def close(self) -> Deferred[None]:
+        if self._port is None:
+            self._socket.close()
+            return succeed(None)
+        return self._port.stopListening()
+
+
+class TwistedPort:
+    """Whatever `twisted.internet.endpoints.serverFromString` opens."""
+
+    def __init__(self, endpoint: Endpoint, reactor: Any) -> None:
+        self._endpoint = endpoint
+        self._reactor = reactor
+        self._port: IListeningPort | None = None
+
+    def accept(self, factory: IProtocolFactory) -> Deferred[None]:
+        listening: Deferred[IListeningPort] = maybeDeferred(self._listen, factory)
+        return listening.addCallbacks(self._listening, self._failed)
+
+    def address(self) -> str:
+        return shown(self._port.getHost()) if self._port else ""
+
+    def close(self) -> Deferred[None]:
+        port, self._port = self._port, None
+        return (port and port.stopListening()) or succeed(None)
+
+    def _listen(self, factory: IProtocolFactory) -> Deferred[IListeningPort]:
+        listening: Deferred[IListeningPort] = serverFromString(self._reactor, self._endpoint.text).listen(
+            factory
+        )
+        return listening
+
+    def _listening(self, port: IListeningPort) -> None:
+        self._port = port
+
+    def _failed(self, failure: Failure) -> None:
+        raise BindError(f"{self._endpoint}: {failure.getErrorMessage()}") from failure.value
+
+
+def _bound(endpoint: Endpoint) -> socket.socket:
+    if endpoint.kind is EndpointKind.UNIX:
+        return bind_unix(str(endpoint.host))
+    assert endpoint.port is not None
+    return bind_tcp(endpoint.host, endpoint.port)

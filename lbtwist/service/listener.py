@@ -1,0 +1,109 @@
+"""A listener: an endpoint that accepts for a server group, until it is retired."""
+
+from __future__ import annotations
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, succeed
+from twisted.logger import Logger
+
+from lbtwist.interfaces import IDataPlane
+from lbtwist.model.config import ListenerSettings
+from lbtwist.model.drain import Because, Cause
+from lbtwist.model.plane import ListenerPolicy, Scope
+from lbtwist.model.receipt import Receipt
+from lbtwist.service.draining import Drains
+
+
+class Listener(Service):
+    """One stay of a listener at one endpoint, with a number of its own.
+
+    It binds in `privilegedStartService`, so that ports below 1024 are taken before privileges are
+    dropped, and accepts from `startService` on.
+    """
+
+    log = Logger()
+    name: str
+
+    def __init__(
+        self, number: int, name: str, settings: ListenerSettings, plane: IDataPlane, drains: Drains
+    ) -> None:
+        self.number = number
+        self.name = name
+        self.settings = settings
+        self.accepting = False
+        self.serving: Deferred[None] = succeed(None)
+        """Fires when it accepts, or has failed to and said so."""
+        self._bound = False
+        self._plane = plane
+        self._drains = drains
+
+    @property
+    def scope(self) -> Scope:
+        return Scope.listener(self.number)
+
+    @property
+    def address(self) -> str:
+        """Where it listens, as shown; what was asked for while it does not."""
+        return self._plane.address(self.number) or str(self.settings.endpoint)
+
+    def bind(self) -> None:
+        """Take the endpoint. Raises BindError."""
+        if not self._bound:
+            self._plane.bind(self.number, self.settings.endpoint)
+            self._bound = True
+
+    def privilegedStartService(self) -> None:
+        super().privilegedStartService()
+        self.bind()
+
+    def startService(self) -> None:
+        super().startService()
+        self.bind()
+        self.accepting = True
+        self.serving = self._plane.serve(self._policy()).addErrback(self._failed)
+
+    def stopService(self) -> Deferred[None]:
+        super().stopService()
+        return self.stop_accepting()
+
+    def reconfigure(self, settings: ListenerSettings) -> None:
+        """Other limits or another group from now on, at the same endpoint; no connection is touched
+        (rule 73)."""
+        self.settings = settings
+        self._plane.serve(self._policy())
+
+    def stop_accepting(self) -> Deferred[None]:
+        """Take nothing new; what is in the backlog is accepted first. Connections go on."""
+        self.accepting = self._bound = False
+        return self._plane.stop_accepting(self.number)
+
+    def retire(self, because: Because, timeout: float) -> Deferred[None]:
+        """Stop accepting, and drain its connections like a server's (rule 72).
+
+        Fires when the endpoint is free; the drain may go on for `timeout` seconds.
+        """
+        return self.stop_accepting().addCallback(lambda _: self._drain(because, timeout))
+
+    def _drain(self, because: Because, timeout: float) -> None:
+        subject = f"listener {self.name}"
+        drain = self._drains.open(subject, self.scope, Cause.REMOVAL, because, timeout, self._retired)
+        drain.begin()
+
+    def _retired(self, receipt: Receipt) -> None:
+        self._plane.forget(self.scope)
+
+    def _policy(self) -> ListenerPolicy:
+        settings = self.settings
+        return ListenerPolicy(
+            number=self.number,
+            name=self.name,
+            group=settings.server_group,
+            protocol=settings.protocol,
+            idle_timeout=settings.idle_timeout,
+            connect_timeout=settings.connect_timeout,
+            max_connections=settings.max_connections,
+        )
+
+    def _failed(self, failure: object) -> None:
+        self.accepting = False
+        self.log.error("listener {name} does not listen: {failure}", name=self.name, failure=failure)

@@ -1,0 +1,22 @@
+"""What the process is given: its clock and its descriptors."""
+
+from __future__ import annotations
+
+import resource
+import time
+from typing import Any
+
+
+def use_monotonic_clock(reactor: Any) -> None:
+    """Make every `callLater` of `reactor` independent of the wall clock (rule 80).
+
+    `reactor.seconds` is `time.time` by default. To be called before the first `callLater`.
+    """
+    reactor.seconds = time.monotonic
+
+
+def raise_descriptor_limit() -> int:
+    """Raise the soft limit of open descriptors to the hard one, and return it."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return hard

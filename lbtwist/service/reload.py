@@ -1,0 +1,173 @@
+"""A reload: what the file changed since it was last read, applied to what runs, whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from twisted.internet.defer import Deferred, DeferredLock
+from twisted.logger import Logger
+
+from lbtwist.errors import BindError, ConfigurationError, Problem, Refused
+from lbtwist.model.config import Config, GroupSettings, ListenerSettings
+from lbtwist.model.drain import Because
+from lbtwist.model.members import Changes, changes
+from lbtwist.model.registration import Origin
+from lbtwist.service.balancer import LoadBalancer
+from lbtwist.service.group import ServerGroup, servers_of
+from lbtwist.service.listener import Listener
+
+_FILE = Because("file")
+
+
+class Reloader:
+    """Reads the file again when it is told to, one reload after the other."""
+
+    log = Logger()
+
+    def __init__(self, balancer: LoadBalancer, read: Callable[[], Deferred[Config]]) -> None:
+        self._balancer = balancer
+        self._read = read
+        self._turn = DeferredLock()
+
+    def reload(self) -> Deferred[list[str]]:
+        """Fires with what was changed. Fails with ConfigurationError, and nothing is changed."""
+        return self._turn.run(lambda: Deferred.fromCoroutine(self._reload()))
+
+    async def _reload(self) -> list[str]:
+        balancer = self._balancer
+        if balancer.leaving:
+            raise Refused("it is shutting down")
+        try:
+            done = await apply(balancer, await self._read())
+        except ConfigurationError as error:
+            balancer.problems = tuple(str(problem) for problem in error.problems)
+            for problem in balancer.problems:
+                self.log.error("reload refused, nothing has changed: {problem}", problem=problem)
+            raise
+        balancer.problems = ()
+        for line in done or ["nothing has changed"]:
+            self.log.info("reload: {line}", line=line)
+        return done
+
+
+async def apply(balancer: LoadBalancer, new: Config) -> list[str]:
+    """Apply the difference between `new` and what the file said before.
+
+    What an operator changed live and the file did not, stays. Returns what was changed, a line each.
+    Raises ConfigurationError, with nothing changed, when an endpoint can't be opened or a key can't be
+    changed while running.
+    """
+    old = balancer.filed
+    _check_fixed(old, new)
+    opened = await _open_listeners(balancer, new)
+    done = list(_apply_groups(balancer, old, new))
+    done += await _apply_listeners(balancer, new, opened)
+    done += _retire_groups(balancer, new)
+    balancer.filed = new
+    balancer.name = new.load_balancer.name
+    return done
+
+
+def _check_fixed(old: Config, new: Config) -> None:
+    """The console is what a reload may be watched from: it changes with a restart alone."""
+    if old.console != new.console:
+        raise ConfigurationError([Problem("console", "can't be changed by a reload: restart")])
+
+
+async def _open_listeners(balancer: LoadBalancer, new: Config) -> dict[str, Listener]:
+    """Bind every endpoint that is new, before anything is changed.
+
+    Where the addresses overlap the old one is closed first, and opened again if a new one fails.
+    """
+    opened: dict[str, Listener] = {}
+    closed: list[Listener] = []
+    try:
+        for name, settings in new.listeners.items():
+            if not _moved(balancer.listeners.get(name), settings):
+                continue
+            for other in _overlapping(balancer, new, settings):
+                closed.append(other)
+                await other.stop_accepting()
+            opened[name] = balancer.listener(name, settings)
+            opened[name].bind()
+    except BindError as error:
+        for listener in opened.values():
+            await listener.stop_accepting()
+        for listener in closed:
+            listener.startService()
+        raise ConfigurationError([Problem(f"listeners.{name}.endpoint", str(error))]) from error
+    return opened
+
+
+def _moved(running: Listener | None, settings: ListenerSettings) -> bool:
+    return running is None or running.settings.endpoint != settings.endpoint
+
+
+def _overlapping(balancer: LoadBalancer, new: Config, settings: ListenerSettings) -> list[Listener]:
+    """Running listeners that go away and stand in the way of a new endpoint."""
+    return [
+        listener
+        for name, listener in balancer.listeners.items()
+        if listener.accepting
+        and listener.settings.endpoint.overlaps(settings.endpoint)
+        and (name not in new.listeners or _moved(listener, new.listeners[name]))
+    ]
+
+
+def _apply_groups(balancer: LoadBalancer, old: Config, new: Config) -> Iterator[str]:
+    for name, settings in new.server_groups.items():
+        group = balancer.groups.get(name)
+        if group is None:
+            balancer.add_group(name, settings)
+            yield f"server group {name} added"
+        elif settings != old.server_groups.get(name):
+            yield from _apply_group(group, old.server_groups.get(name), settings)
+
+
+def _apply_group(group: ServerGroup, old: GroupSettings | None, new: GroupSettings) -> Iterator[str]:
+    difference = changes(servers_of(old) if old else {}, servers_of(new))
+    group.reconfigure(new)
+    yield f"server group {group.name} changed"
+    yield from _apply_members(group, difference)
+
+
+def _apply_members(group: ServerGroup, difference: Changes) -> Iterator[str]:
+    """The file's word on servers, over what operators did to the same ones."""
+    members = group.members
+    removed = {a for a in difference.removed if members.current_at(a)}
+    for address, wanted in difference.added.items():
+        other = members.current(wanted.name)
+        if other is not None and other.address != address:
+            removed.add(other.address)
+    leaving = [r for r in members if r.registered and r.address in removed]
+    group.remove(leaving, _FILE, Origin.FILE)
+    yield from (f"{registration.label} removed" for registration in leaving)
+    said = {**difference.added, **difference.changed}
+    there = {address: wanted for address, wanted in said.items() if members.current_at(address)}
+    group.amend(there)
+    yield from (f"{group.name}/{wanted.name} changed" for wanted in there.values())
+    new = {a: wanted for a, wanted in difference.added.items() if a not in there}
+    yield from (f"{registration.label} added" for registration in group.add(new, _FILE))
+
+
+async def _apply_listeners(balancer: LoadBalancer, new: Config, opened: dict[str, Listener]) -> list[str]:
+    done = []
+    for name, listener in list(balancer.listeners.items()):
+        if name not in new.listeners or name in opened:
+            await balancer.retire(listener, _FILE)
+            done.append(f"listener {name} at {listener.settings.endpoint} removed")
+        elif listener.settings != new.listeners[name]:
+            listener.reconfigure(new.listeners[name])
+            done.append(f"listener {name} changed")
+    for name, listener in opened.items():
+        balancer.adopt(listener)
+        done.append(f"listener {name} at {listener.settings.endpoint} added")
+    return done
+
+
+def _retire_groups(balancer: LoadBalancer, new: Config) -> list[str]:
+    """Groups that the file names no more: their servers leave by the rules."""
+    gone = [group for name, group in balancer.groups.items() if name not in new.server_groups]
+    for group in gone:
+        balancer.retire_group(group, _FILE)
+    return [f"server group {group.name} removed" for group in gone]

@@ -1,0 +1,63 @@
+"""SIGTERM and SIGINT leave, the second one at once; SIGHUP reloads."""
+
+from __future__ import annotations
+
+import signal
+from types import FrameType
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from lbtwist.errors import LBError
+from lbtwist.service.balancer import LoadBalancer
+
+LEAVING = (signal.SIGTERM, signal.SIGINT)
+
+
+class Signals(Service):
+    """Installed once the reactor runs, over its own: a second SIGTERM would only be logged by that."""
+
+    log = Logger()
+
+    def __init__(self, balancer: LoadBalancer, reactor: Any) -> None:
+        self._balancer = balancer
+        self._reactor = reactor
+        self._leaving = False
+
+    def startService(self) -> None:
+        super().startService()
+        self._reactor.callWhenRunning(self._install)
+
+    def _install(self) -> None:
+        for number in LEAVING:
+            signal.signal(number, self._from_signal(self._leave))
+        signal.signal(signal.SIGHUP, self._from_signal(self._reload))
+
+    def _from_signal(self, call: Any) -> Any:
+        """A handler that does nothing in the interrupted code but wake the reactor."""
+
+        def handler(number: int, frame: FrameType | None) -> None:
+            self._reactor.callFromThread(call, signal.Signals(number).name)
+
+        return handler
+
+    def _leave(self, name: str) -> None:
+        if self._leaving:
+            self.log.info("{name} again: what is left is cut", name=name)
+            self._balancer.hurry()
+        else:
+            self._leaving = True
+            self.log.info("{name}: leaving", name=name)
+            self._reactor.stop()
+
+    def _reload(self, name: str) -> None:
+        self.log.info("{name}: reloading", name=name)
+        self._balancer.reload().addErrback(self._reload_failed)
+
+    def _reload_failed(self, failure: Failure) -> None:
+        if failure.check(LBError):
+            self.log.error("the reload was refused: {why}", why=failure.getErrorMessage())
+        else:
+            self.log.failure("the reload failed", failure)

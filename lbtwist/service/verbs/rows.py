@@ -1,0 +1,159 @@
+"""The shapes that verbs answer in: one function for each kind of row."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+from typing import Any
+
+from lbtwist.model.plane import ConnectionView
+from lbtwist.model.receipt import Receipt
+from lbtwist.model.registration import Registration
+from lbtwist.service.balancer import LoadBalancer
+from lbtwist.service.draining import RunningDrain
+from lbtwist.service.group import ServerGroup
+from lbtwist.service.listener import Listener
+
+Row = dict[str, Any]
+
+LISTENER_COLUMNS = (
+    "listener", "endpoint", "protocol", "server_group", "state", "connections", "total", "refused",
+    "received", "sent",
+)  # fmt: skip
+GROUP_COLUMNS = (
+    "group",
+    "protocol",
+    "scheduler",
+    "servers",
+    "available",
+    "draining",
+    "connections",
+    "timeout",
+)
+SERVER_COLUMNS = (
+    "server", "address", "admin", "health", "state", "reason", "weight", "connections", "total", "failed",
+    "seconds_left",
+)  # fmt: skip
+DRAIN_COLUMNS = ("subject", "cause", "state", "connections", "at_start", "seconds_left", "who", "why")
+RECEIPT_COLUMNS = (
+    "subject", "cause", "outcome", "start", "seconds", "connections", "finished", "cut", "kept",
+    "bytes_moved", "who", "why",
+)  # fmt: skip
+CONNECTION_COLUMNS = (
+    "id", "client", "listener", "server", "protocol", "age", "idle", "received", "sent", "activity",
+)  # fmt: skip
+
+
+def listener_row(balancer: LoadBalancer, listener: Listener) -> Row:
+    tally = balancer.plane.tally(listener.scope)
+    return {
+        "listener": listener.name,
+        "endpoint": listener.address,
+        "protocol": listener.settings.protocol,
+        "server_group": listener.settings.server_group,
+        "state": "listening" if listener.accepting else "closed",
+        "connections": tally.live,
+        "total": tally.total,
+        "refused": tally.failed,
+        "received": tally.received,
+        "sent": tally.sent,
+    }
+
+
+def group_row(balancer: LoadBalancer, group: ServerGroup) -> Row:
+    members = list(group.members)
+    return {
+        "group": group.name,
+        "protocol": group.settings.protocol,
+        "scheduler": group.settings.scheduler,
+        "servers": group.members.registered,
+        "available": sum(registration.takes_new for registration in members),
+        "draining": sum(registration.drain is not None for registration in members),
+        "connections": sum(balancer.plane.tally(registration.scope).live for registration in members),
+        "timeout": seconds_or_never(group.settings.connection_draining.timeout),
+    }
+
+
+def server_row(balancer: LoadBalancer, registration: Registration) -> Row:
+    tally = balancer.plane.tally(registration.scope)
+    drain = balancer.drains.get(registration.scope)
+    return {
+        "server": registration.label,
+        "address": str(registration.address),
+        "membership": registration.membership.value,
+        "admin": registration.admin.value,
+        "health": registration.health.value,
+        "state": registration.state,
+        "reason": registration.reason,
+        "weight": registration.weight,
+        "connections": tally.live,
+        "total": tally.total,
+        "failed": tally.failed,
+        "received": tally.received,
+        "sent": tally.sent,
+        "seconds_left": drain and seconds_or_never(round(drain.left(), 1)),
+    }
+
+
+def drain_row(running: RunningDrain) -> Row:
+    drain = running.drain
+    because = drain.causes[drain.cause]
+    return {
+        "subject": drain.subject,
+        "cause": drain.cause.word,
+        "state": drain.state.value,
+        "connections": running.live(),
+        "at_start": drain.before.live,
+        "seconds_left": seconds_or_never(round(running.left(), 1)),
+        "start": instant(drain.started_at),
+        "deadline": instant(drain.started_at + (drain.deadline - drain.started)),
+        "who": because.who,
+        "why": because.why,
+    }
+
+
+def receipt_row(receipt: Receipt) -> Row:
+    return {
+        "subject": receipt.subject,
+        "cause": receipt.cause,
+        "who": receipt.who,
+        "why": receipt.why,
+        "start": instant(receipt.start),
+        "deadline": instant(receipt.deadline),
+        "end": instant(receipt.end),
+        "seconds": round(receipt.seconds, 3),
+        "outcome": receipt.outcome,
+        "connections": receipt.connections,
+        "finished": receipt.finished,
+        "cut": receipt.cut,
+        "kept": receipt.kept,
+        "responses_5xx": receipt.responses_5xx,
+        "bytes_moved": receipt.bytes_moved,
+    }
+
+
+def connection_row(view: ConnectionView) -> Row:
+    return {
+        "id": view.id,
+        "client": view.client,
+        "listener": view.listener,
+        "server": view.server,
+        "protocol": view.protocol,
+        "age": round(view.age, 1),
+        "idle": round(view.idle, 1),
+        "received": view.received,
+        "sent": view.sent,
+        "activity": view.activity,
+    }
+
+
+def instant(wall: float) -> str:
+    """A time of the wall clock in ISO 8601, UTC; `never` for one that does not come."""
+    if math.isinf(wall):
+        return "never"
+    return datetime.fromtimestamp(wall, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def seconds_or_never(seconds: float) -> float | str:
+    """Seconds, or `never`."""
+    return "never" if math.isinf(seconds) else seconds

@@ -1,0 +1,105 @@
+"""`twistd lb`: its options, and the assembly of what they ask for. Imports stay inside the functions,
+because twistd imports this for every `--help`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+
+from twisted.python import usage
+
+if TYPE_CHECKING:
+    from twisted.application.service import IService
+
+    from lbtwist.model.config import Config
+
+
+class Options(usage.Options):
+    """What `twistd lb` takes."""
+
+    synopsis = "[--config FILE [--check] | --example | --demo]"
+    optParameters: ClassVar[list[list[str | None]]] = [["config", "c", None, "The configuration file, TOML."]]
+    optFlags: ClassVar[list[list[str | None]]] = [
+        ["check", None, "Validate the file, print its errors or a summary, and exit with 0 or 1."],
+        ["example", None, "Print the smallest whole configuration file, and exit."],
+        ["demo", None, "Run without a file, over two built-in servers, with a drain to try."],
+    ]
+    loaded: Config | None = None
+
+    def postOptions(self) -> None:
+        """Whatever can be said is said here: before twistd looks at its pid file, or goes into the
+        background where nobody reads what it says."""
+        if self["example"]:
+            self._example()
+        if self["demo"]:
+            return
+        if self["config"] is None:
+            _leave("--config FILE is required (--example prints one, --demo needs none)")
+        # twistd changes its directory when it goes into the background; a reload reads the file again.
+        self["config"] = os.path.abspath(self["config"])
+        self.loaded = self._load()
+        if self["check"]:
+            self._check(self.loaded)
+
+    def _example(self) -> NoReturn:
+        from lbtwist.model.config import EXAMPLE
+
+        sys.stdout.write(EXAMPLE)
+        raise SystemExit(0)
+
+    def _load(self) -> Config:
+        from lbtwist.errors import ConfigurationError
+        from lbtwist.service.configfile import load
+
+        try:
+            return load(self["config"])
+        except ConfigurationError as error:
+            _leave(*map(str, error.problems))
+
+    def _check(self, config: Config) -> NoReturn:
+        from lbtwist.model.config import warnings
+
+        for warning in warnings(config):
+            sys.stdout.write(f"warning: {warning}\n")
+        servers = sum(len(group.servers) for group in config.server_groups.values())
+        sys.stdout.write(
+            f"{self['config']} is valid: {len(config.listeners)} listeners,"
+            f" {len(config.server_groups)} server groups, {servers} servers\n"
+        )
+        raise SystemExit(0)
+
+
+def makeService(options: Options) -> IService:
+    """The load balancer that the options ask for."""
+    from twisted.internet import reactor
+
+    from lbtwist.service.process import use_monotonic_clock
+
+    sys.excepthook = _one_line
+    use_monotonic_clock(reactor)
+    if options["demo"]:
+        from lbtwist.demo.assembly import demo
+
+        return demo(reactor)
+    from lbtwist.assembly import assemble
+
+    assert options.loaded is not None
+    return assemble(options.loaded, options["config"], reactor)
+
+
+def _leave(*messages: str) -> NoReturn:
+    """End with status 1, without the page of help that a UsageError would print first."""
+    for message in messages:
+        sys.stderr.write(f"twistd lb: {message}\n")
+    raise SystemExit(1)
+
+
+def _one_line(kind: type[BaseException], error: BaseException, traceback: Any) -> None:
+    """A start that fails for a reason of the machine or the file is told in one line."""
+    from lbtwist.errors import LBError
+
+    if isinstance(error, LBError):
+        sys.stderr.write(f"twistd lb: {error}\n")
+    else:
+        sys.__excepthook__(kind, error, traceback)
