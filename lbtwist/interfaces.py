@@ -7,13 +7,19 @@ other data planes: an old generation during an upgrade, worker processes, the ke
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from random import Random
+from typing import Any
 
 from twisted.internet.defer import Deferred
-from zope.interface import Interface
+from zope.interface import Attribute, Interface
+
+from lbtwist.model.address import Address
 
 from lbtwist.model.endpoint import Endpoint
-from lbtwist.model.plane import ConnectionView, ListenerPolicy, Rotation, Scope, Tally
+from lbtwist.model.health import CheckResult
+from lbtwist.model.plane import ConnectionView, ListenerPolicy, Member, Rotation, Scope, Tally
+from lbtwist.model.source import SourceAnswer
 
 
 class IDataPlaneObserver(Interface):
@@ -85,3 +91,72 @@ class IDataPlane(Interface):
 
     def close() -> None:
         """Let go of everything: what is still live is closed."""
+
+
+class IScheduler(Interface):
+    """Chooses among the members of one server group; each group has one of its own.
+
+    Pure: no clock, no sockets. Its calls are made for every new connection and have to cost
+    microseconds, whatever the number of members.
+    """
+
+    counting = Attribute("True when `taken` and `released` are to be called; else they never are.")
+
+    def update(members: Sequence[Member]) -> None:
+        """From the return of this call choose among `members`, all of a weight above 0."""
+
+    def order(client: str) -> Iterator[Member]:
+        """Members in order of preference for a new connection from the address `client`.
+
+        Each is yielded at most once, lazily, and only while it is a member. The first one is the
+        choice; the others are for when it can't be connected, or is full.
+        """
+
+    def taken(number: int) -> None:
+        """A connection was given to member `number`, which may have ceased to be one."""
+
+    def released(number: int) -> None:
+        """A connection to member `number` has ended; it may have ceased to be one."""
+
+
+class ISchedulerMaker(Interface):
+    """A kind of scheduler, found by its name: `twisted.plugin.getPlugins(ISchedulerMaker)`."""
+
+    name = Attribute("What a group's `scheduler` says to have it, a str.")
+
+    def make(random: Random) -> IScheduler:
+        """A scheduler without members. Chance, where it needs any, comes from `random`."""
+
+
+class IHealthCheck(Interface):
+    """One way to ask a server whether it is well; each group has one of its own."""
+
+    def check(address: Address) -> Deferred[CheckResult]:
+        """Ask the server at `address` once.
+
+        Fires within the check's timeout with a result, in any case; never fails. Cancelling it leaves
+        no connection behind.
+        """
+
+
+class IServerSource(Interface):
+    """Where the members of an availability group come from (rule 18)."""
+
+    def watch(heard: Callable[[SourceAnswer], None]) -> None:
+        """Ask now, and again as the source's own interval says; `heard` gets each answer."""
+
+    def stop() -> Deferred[None]:
+        """Ask no more; `heard` is not called again. Fires when nothing is left of it."""
+
+
+class IServerSourceMaker(Interface):
+    """A kind of source, found by its name: `twisted.plugin.getPlugins(IServerSourceMaker)`."""
+
+    name = Attribute("What `discovery.type` says to have it, a str.")
+
+    def make(settings: Mapping[str, Any], port: int | None, reactor: Any) -> IServerSource:
+        """A source by the keys of `discovery` but `type`, `empty_ok` and `max_removal`.
+
+        `port` is the group's, for servers that are told without one. Raises ValueError, in words for
+        people, for a key that is unknown or has a value that is not allowed.
+        """

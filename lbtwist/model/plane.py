@@ -20,6 +20,15 @@ class Member:
     address: Address
     weight: int
     """1–100: its share relative to the other members."""
+    ramp: int = 100
+    """Percent of its weight that it gets now, 1–100: less while it starts slowly."""
+    max_connections: int = 0
+    """Connections at once; 0 is no limit."""
+
+    @property
+    def share(self) -> int:
+        """Its weight in hundredths, 1–10000, with the slow start counted in."""
+        return self.weight * self.ramp
 
 
 @dataclass(frozen=True, slots=True)
