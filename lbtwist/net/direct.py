@@ -57,7 +57,7 @@ class Dial:
         self._sweep = sweep
         self._build = build
         self._failed = failed
-        self._socket: socket.socket | None = None
+        self._socket: socket.SocketType | None = None
         self._mask = UNREGISTERED
         self._over = False
 
@@ -100,7 +100,8 @@ class Dial:
 
     def _begin(self, address: Address) -> int:
         family, sockaddr = target_of(address)
-        self._socket = connecting = socket.socket(family, NON_BLOCKING_STREAM, 0)
+        # The type under `socket.socket`: that one's __init__ is slower than the system call.
+        self._socket = connecting = socket.SocketType(family, NON_BLOCKING_STREAM, 0)
         if family != socket.AF_UNIX:
             connecting.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             connecting.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
@@ -116,11 +117,11 @@ class Dial:
         if self._over:
             return
         assert self._socket is not None
-        self._over = True
-        self._sweep.leave(self)
         fd = self._socket.detach()
+        build = self._build
+        self._end()
         try:
-            protocol = self._build()
+            protocol = build()
         except Exception:
             self._poller.close(fd)
             raise
@@ -134,16 +135,20 @@ class Dial:
 
     def _fail(self, failure: DialFailure) -> None:
         if not self._over:
+            failed = self._failed
             self._release()
-            self._failed(failure)
+            failed(failure)
 
     def _release(self) -> None:
-        if self._over:
-            return
+        if not self._over:
+            self._end()
+            if self._socket is not None:
+                self._poller.close(self._socket.detach())
+
+    def _end(self) -> None:
         self._over = True
         self._sweep.leave(self)
-        if self._socket is not None:
-            self._poller.close(self._socket.detach())
+        del self._build, self._failed  # they know who has this dial: a cycle is work for the collector
 
 
 def target_of(address: Address) -> tuple[int, str | tuple[str, int]]:

@@ -88,7 +88,8 @@ class Poller:
         """Watch the registered `fd` no longer. Raises OSError."""
         del self.watched[fd]
         self._epoll.unregister(fd)
-        self._detach_if_idle()
+        if not self.watched:
+            self._detach()
 
     def close(self, fd: int) -> None:
         """Close `fd`, registered or not: within a batch, when that ends.
@@ -101,7 +102,8 @@ class Poller:
             self._closing.append(fd)
         else:
             os.close(fd)
-        self._detach_if_idle()
+        if not self.watched:
+            self._detach()
 
     def soon(self, call: Callable[[], object]) -> None:
         """Call `call` when the running batch has ended, or in the reactor's next turn outside of one."""
@@ -112,7 +114,7 @@ class Poller:
     def close_all(self) -> None:
         """Fail whatever is registered with ConnectionAborted; their protocols hear it `soon`."""
         for owner in list(self.watched.values()):
-            owner.fail(Failure(ConnectionAborted()))  # type: ignore[no-untyped-call]
+            owner.fail(Failure(ConnectionAborted()))
 
     def stop(self) -> None:
         """Close all, call all that is due `soon` now, and let go of the epoll. Not to be used again."""
@@ -120,7 +122,8 @@ class Poller:
         self._serving = True
         self._settle()
         self._cancel_turn()
-        self._detach_if_idle()
+        if not self.watched:
+            self._detach()
         self._epoll.close()
 
     def fileno(self) -> int:
@@ -160,7 +163,7 @@ class Poller:
         shall not suffer for it.
         """
         self._attached = False
-        if reason.check(ConnectionLost):  # type: ignore[no-untyped-call]
+        if reason.check(ConnectionLost):
             self.stop()
         elif self.watched:
             self.log.failure("the poller was dropped by the reactor, and goes on", reason)
@@ -202,7 +205,7 @@ class Poller:
 
     def _failed(self, owner: Watched) -> None:
         """An error harms the connection it is in, and no other."""
-        reason = Failure()  # type: ignore[no-untyped-call]
+        reason = Failure()
         self.log.failure("a connection failed", reason)
         owner.fail(reason)
 
@@ -210,7 +213,7 @@ class Poller:
         self._attached = True
         self._reactor.addReader(self)
 
-    def _detach_if_idle(self) -> None:
-        if self._attached and not self.watched:
+    def _detach(self) -> None:
+        if self._attached:
             self._attached = False
             self._reactor.removeReader(self)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import struct
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -15,6 +16,9 @@ SocketAddress = IPv4Address | IPv6Address | UNIXAddress
 
 MAPPED = "::ffff:"
 """How a dual-stack socket shows an IPv4 peer: RFC 4291, 2.5.5.2."""
+
+RESET = struct.pack("ii", 1, 0)
+"""SO_LINGER for 0 seconds: close(2) drops what is unsent and sends RST. socket(7)."""
 
 T = TypeVar("T")
 
@@ -31,11 +35,11 @@ def address_of(sockaddr: Any) -> SocketAddress:
     return IPv6Address("TCP", *sockaddr)
 
 
-def lent(fd: int, use: Callable[[socket.socket], T]) -> T:
+def lent(fd: int, use: Callable[[socket.SocketType], T]) -> T:
     """`use` called with a socket object on `fd`, which stays open. Raises OSError."""
     # A family spares two getsockopt. It is not checked, and decides only how much room there is for
     # an address: a Unix socket's is the longest, and each address tells its own family.
-    borrowed = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, fileno=fd)
+    borrowed = socket.SocketType(socket.AF_UNIX, socket.SOCK_STREAM, 0, fd)
     try:
         return use(borrowed)
     finally:
@@ -49,3 +53,13 @@ def shown(address: object) -> str:
     if isinstance(address, IPv4Address | IPv6Address):
         return str(Address(address.host, address.port))
     return str(address)
+
+
+def send_fin(borrowed: socket.SocketType) -> None:
+    """For `lent`: shut its sending down. Raises OSError where it is not connected any more."""
+    borrowed.shutdown(socket.SHUT_WR)
+
+
+def reset_on_close(borrowed: socket.SocketType) -> None:
+    """For `lent`: have its close send RST."""
+    borrowed.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)

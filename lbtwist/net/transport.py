@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-import struct
 from collections.abc import Callable
-from contextlib import suppress
 from typing import cast
 
 from twisted.internet.address import IPv4Address, IPv6Address
@@ -23,7 +21,7 @@ from zope.interface import implementer
 
 from lbtwist.net.poller import ERROR, HANGUP, READABLE, WRITABLE, Poller
 from lbtwist.net.sending import SHUT, SendingSide, half_closeable_of
-from lbtwist.net.sockaddr import SocketAddress, address_of, lent
+from lbtwist.net.sockaddr import SocketAddress, address_of, lent, reset_on_close, send_fin
 
 SMALL_READ = 64 * 1024
 LARGE_READ = 256 * 1024
@@ -33,12 +31,10 @@ MAX_REST = 64
 """Reads of what a peer had sent before a write to it failed: more than any receive buffer holds."""
 MAX_DISCARD = 256 * 1024
 """Bytes of unread input that an orderly close reads and drops."""
-RESET = struct.pack("ii", 1, 0)
-"""SO_LINGER for 0 seconds: close(2) drops what is unsent and sends RST. socket(7)."""
 
-DONE = Failure(ConnectionDone())  # type: ignore[no-untyped-call]
-LOST = Failure(ConnectionLost())  # type: ignore[no-untyped-call]
-ABORTED = Failure(ConnectionAborted())  # type: ignore[no-untyped-call]
+DONE = Failure(ConnectionDone())
+LOST = Failure(ConnectionLost())
+ABORTED = Failure(ConnectionAborted())
 
 UNREGISTERED = -1
 """Instead of a mask: the descriptor is not in the epoll."""
@@ -76,7 +72,10 @@ class SocketTransport(SendingSide):
     def start(self, protocol: IProtocol) -> None:
         """Connect `protocol`, and read for it unless it has paused. What it raises ends the connection."""
         self.protocol = protocol
-        self._guard(lambda: protocol.makeConnection(self))
+        try:
+            protocol.makeConnection(self)
+        except Exception:
+            self._broke()
         self._watch()
 
     @property
@@ -109,6 +108,7 @@ class SocketTransport(SendingSide):
             self._output = SHUT
             if self._queue is None:
                 self._end(DONE)
+                return
         self._watch()
 
     def abortConnection(self) -> None:
@@ -124,13 +124,13 @@ class SocketTransport(SendingSide):
     def getHost(self) -> IPv4Address | IPv6Address:
         """The local address. Raises OSError after the end, where it was not asked for before."""
         if self._host is None:
-            self._host = address_of(lent(self._fd, socket.socket.getsockname))
+            self._host = address_of(lent(self._fd, socket.SocketType.getsockname))
         return cast(IPv4Address, self._host)
 
     def getPeer(self) -> IPv4Address | IPv6Address:
         """The other side's address. Raises OSError as `getHost` does, for a connection that was dialled."""
         if self._peer is None:
-            self._peer = address_of(lent(self._fd, socket.socket.getpeername))
+            self._peer = address_of(lent(self._fd, socket.SocketType.getpeername))
         return cast(IPv4Address, self._peer)
 
     def getTcpNoDelay(self) -> bool:
@@ -198,7 +198,7 @@ class SocketTransport(SendingSide):
             self._end(DONE)
         else:
             half_closeable.readConnectionLost()
-            self._watch()
+            self._poller.soon(self._watch)  # the other end comes in the same batch, often, and a close
 
     def _rest(self) -> None:
         """Both directions are shut, and epoll would say so for ever: leave it.
@@ -217,15 +217,16 @@ class SocketTransport(SendingSide):
             mask |= WRITABLE
         if mask == self._mask:
             return
-        if mask or self._mask != UNREGISTERED:
-            self._guard(lambda: self._register(mask))
-
-    def _register(self, mask: int) -> None:
-        if self._mask == UNREGISTERED:
-            self._poller.register(self._fd, mask, self)
-        else:
-            self._poller.modify(self._fd, mask)
-        self._mask = mask
+        try:
+            if self._mask != UNREGISTERED:
+                self._poller.modify(self._fd, mask)
+            elif mask:
+                self._poller.register(self._fd, mask, self)
+            else:
+                return
+            self._mask = mask
+        except OSError:  # ENOSPC: the user's max_user_watches; ENOMEM
+            self._broke()
 
     def _sent_all(self) -> None:
         self._end(DONE)
@@ -233,7 +234,7 @@ class SocketTransport(SendingSide):
     def _write_failed(self) -> None:
         self._output = SHUT
         self._queue = None
-        self._soon(self._read_the_rest)
+        self._poller.soon(lambda: self._guard(self._read_the_rest))
 
     def _read_the_rest(self) -> None:
         """What the peer sent before the connection was lost is received before that is told."""
@@ -254,9 +255,12 @@ class SocketTransport(SendingSide):
         try:
             call()
         except Exception:
-            reason = Failure()  # type: ignore[no-untyped-call]
-            self.log.failure("a connection failed", reason)
-            self.fail(reason)
+            self._broke()
+
+    def _broke(self) -> None:
+        reason = Failure()
+        self.log.failure("a connection failed", reason)
+        self.fail(reason)
 
     def _end(self, reason: Failure) -> None:
         """Be closed when the poller's batch has ended. The first reason holds, but for a later abort."""
@@ -280,22 +284,24 @@ class SocketTransport(SendingSide):
 
     def _close(self, reason: Failure) -> None:
         fd, self._fd = self._fd, -1
-        with suppress(OSError):
-            if reason is DONE:
-                if not self._ended:
-                    drop_input(fd)
-            elif reason is not LOST:
-                lent(fd, lambda borrowed: borrowed.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET))
+        if reason is DONE:
+            if not self._ended:
+                drop_input(fd)
+        elif reason is not LOST:
+            lent(fd, reset_on_close)
         self._poller.close(fd)
 
 
 def drop_input(fd: int) -> None:
-    """Read and drop what lies in `fd`, up to MAX_DISCARD. Raises OSError, BlockingIOError at its end.
+    """Read and drop what lies in `fd`, up to MAX_DISCARD.
 
     RFC 2525, 2.17: where input is unread, close(2) sends RST instead of the FIN that is meant.
     """
-    if os.read(fd, SMALL_READ):
-        lent(fd, lambda borrowed: borrowed.shutdown(socket.SHUT_WR))
-        for _ in range(MAX_DISCARD // SMALL_READ):
-            if not os.read(fd, SMALL_READ):
-                break
+    try:
+        if os.read(fd, SMALL_READ):
+            lent(fd, send_fin)
+            for _ in range(MAX_DISCARD // SMALL_READ):
+                if not os.read(fd, SMALL_READ):
+                    break
+    except OSError:
+        pass  # EAGAIN: there is no more
