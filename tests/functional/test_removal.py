@@ -1,0 +1,164 @@
+"""A server is removed while a client talks to it: both sides are watched."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.functional.balancer import Balancer, app
+from tests.functional.peers import Server, Talk, Watch, asked, talking
+from tests.functional.scale import scaled, told
+from tests.functional.waiting import LATENESS, monotonic_of
+
+pytestmark = [pytest.mark.functional, pytest.mark.slow]
+
+TIMEOUT = scaled(15.0, 1.5)
+"""Seconds."""
+NEWCOMERS = 4
+
+Pair = tuple[Server, Server]
+
+
+def over(pair: Pair, draining: str = "") -> str:
+    """A configuration with both servers in one group."""
+    return app({server.name: str(server) for server in pair}, draining=draining)
+
+
+def assert_cut_in_time(talk: Talk, began: float, deadline: float, timeout: float) -> None:
+    """Both sides saw the end not before the deadline, and at most 0.1 s after it (rule 80)."""
+    for side, end in zip(("client", "server"), talk.ends(), strict=True):
+        told(f"the {side} saw a {end.how} {(end.at - deadline) * 1000:+.1f} ms after the deadline")
+        assert end.at - began >= timeout
+        assert -0.002 <= end.at - deadline <= LATENESS
+
+
+def test_rules_1_2_5_the_exchange_goes_on_until_the_deadline(
+    tmp_path: Path, pair: Pair, watch: Watch
+) -> None:
+    with Balancer(tmp_path, over(pair)) as lb, talking(watch, lb.address, pair[0]) as talk:
+        began = time.monotonic()
+        (row,) = lb.ask("remove", "app/ecs01", "--timeout", str(TIMEOUT), "--reason", "a new kernel")
+        assert (row["state"], row["connections"]) == ("draining", 1)
+        assert [asked(watch, lb.address) for _ in range(NEWCOMERS)] == ["ecs02"] * NEWCOMERS
+        talk.goes_on()
+        talk.client.ended(TIMEOUT + 5)
+        receipt = lb.receipt()
+        assert_cut_in_time(talk, began, monotonic_of(receipt["deadline"]), TIMEOUT)
+        assert (receipt["outcome"], receipt["cause"]) == ("cut", "deregistered")
+        assert (receipt["connections"], receipt["cut"], receipt["finished"]) == (1, 1, 0)
+        assert receipt["why"] == "a new kernel"
+        assert receipt["bytes_moved"] > 0
+        assert TIMEOUT <= receipt["seconds"] <= TIMEOUT + LATENESS
+        assert [row["server"].partition("#")[0] for row in lb.ask("servers")] == ["app/ecs02"]
+        assert asked(watch, lb.address) == "ecs02"
+    assert len(pair[0].sides) == 1
+
+
+def test_rule_4_the_drain_ends_when_the_client_leaves(tmp_path: Path, pair: Pair, watch: Watch) -> None:
+    with Balancer(tmp_path, over(pair)) as lb, talking(watch, lb.address, pair[0]) as talk:
+        waiting = lb.begin("remove", "app/ecs01", "--timeout", "60", "--wait")
+        lb.wait_for_log("drain of app/ecs01")
+        talk.goes_on()
+        left = talk.leave()
+        _, error = waiting.communicate(timeout=10)
+        assert waiting.returncode == 0, error
+        receipt = lb.receipt()
+        assert 0 <= monotonic_of(receipt["end"]) - left + 0.002 <= LATENESS
+        assert (receipt["outcome"], receipt["finished"], receipt["cut"]) == ("completed", 1, 0)
+        assert talk.server.ended().how == "fin"
+
+
+def test_rule_4_an_idle_server_is_gone_at_once(tmp_path: Path, pair: Pair) -> None:
+    with Balancer(tmp_path, over(pair)) as lb:
+        (receipt,) = lb.ask("remove", "app/ecs01", "--wait")
+        assert (receipt["outcome"], receipt["connections"]) == ("completed", 0)
+        assert receipt["seconds"] < LATENESS
+
+
+def test_rule_8_timeout_0_cuts_at_once(tmp_path: Path, pair: Pair, watch: Watch) -> None:
+    with Balancer(tmp_path, over(pair)) as lb, talking(watch, lb.address, pair[0]) as talk:
+        began = time.monotonic()
+        (receipt,) = lb.ask("remove", "app/ecs01", "--timeout", "0", "--wait", status=3)
+        assert_cut_in_time(talk, began, monotonic_of(receipt["start"]), 0)
+        assert (receipt["outcome"], receipt["cut"]) == ("cut", 1)
+        assert asked(watch, lb.address) == "ecs02"
+
+
+def test_never_waits_for_the_last_connection(tmp_path: Path, pair: Pair, watch: Watch) -> None:
+    """Rule 4, without a deadline."""
+    with (
+        Balancer(tmp_path, over(pair, 'timeout = "never"')) as lb,
+        talking(watch, lb.address, pair[0]) as talk,
+    ):
+        lb.ask("remove", "app/ecs01")
+        (drain,) = lb.ask("drains")
+        assert (drain["deadline"], drain["seconds_left"]) == ("never", "never")
+        talk.goes_on()
+        left = talk.leave()
+        receipt = lb.ask("wait", "app/ecs01")[0]
+        assert 0 <= monotonic_of(receipt["end"]) - left + 0.002 <= LATENESS
+        assert (receipt["outcome"], receipt["deadline"]) == ("completed", "never")
+
+
+def test_rule_60_drain_keeps_the_server_registered(tmp_path: Path, pair: Pair, watch: Watch) -> None:
+    with Balancer(tmp_path, over(pair)) as lb, talking(watch, lb.address, pair[0]) as talk:
+        lb.ask("drain", "app/ecs01", "--timeout", "0", "--wait", status=3)
+        talk.ends()
+        assert lb.state("app/ecs01")["state"] == "drained"
+        assert [asked(watch, lb.address) for _ in range(NEWCOMERS)] == ["ecs02"] * NEWCOMERS
+        lb.ask("ready", "app/ecs01")
+        assert {asked(watch, lb.address) for _ in range(NEWCOMERS)} == {"ecs01", "ecs02"}
+
+
+def test_rule_62_a_drain_is_extended_then_undone(tmp_path: Path, pair: Pair, watch: Watch) -> None:
+    with Balancer(tmp_path, over(pair)) as lb, talking(watch, lb.address, pair[0]) as talk:
+        lb.ask("remove", "app/ecs01", "--timeout", "0.8")
+        lb.ask("extend", "app/ecs01", "--timeout", "60")
+        time.sleep(0.8)
+        talk.goes_on()
+        lb.ask("ready", "app/ecs01")
+        receipt = lb.receipt()
+        assert (receipt["outcome"], receipt["kept"]) == ("cancelled", 1)
+        talk.goes_on()
+        assert "ecs01" in {asked(watch, lb.address) for _ in range(NEWCOMERS)}
+
+
+def test_rule_16_after_drain_joins_when_the_old_drain_has_ended(
+    tmp_path: Path, pair: Pair, watch: Watch
+) -> None:
+    with Balancer(tmp_path, over(pair)) as lb, talking(watch, lb.address, pair[0]) as talk:
+        began = time.monotonic()
+        lb.ask("remove", "app/ecs01", "--timeout", str(TIMEOUT))
+        lb.ask("add", "app", "ecs01", str(pair[0]))
+        assert {asked(watch, lb.address) for _ in range(NEWCOMERS)} == {"ecs02"}
+        talk.goes_on()
+        talk.client.ended(TIMEOUT + 5)
+        assert {asked(watch, lb.address) for _ in range(NEWCOMERS)} == {"ecs01", "ecs02"}
+        assert_cut_in_time(talk, began, monotonic_of(lb.receipt()["deadline"]), TIMEOUT)
+
+
+def test_rule_16_alongside_takes_new_ones_at_once(tmp_path: Path, pair: Pair, watch: Watch) -> None:
+    text = over(pair, 'rejoin = "alongside"')
+    with Balancer(tmp_path, text) as lb, talking(watch, lb.address, pair[0]) as old:
+        began = time.monotonic()
+        lb.ask("remove", "app/ecs01", "--timeout", str(TIMEOUT))
+        assert {asked(watch, lb.address) for _ in range(NEWCOMERS)} == {"ecs02"}
+        lb.ask("add", "app", "ecs01", str(pair[0]))
+        with talking(watch, lb.address, pair[0]) as new:
+            old.client.ended(TIMEOUT + 5)
+            assert_cut_in_time(old, began, monotonic_of(lb.receipt()["deadline"]), TIMEOUT)
+            new.goes_on()
+
+
+def test_rule_16_cancel_drain_keeps_the_old_ones(tmp_path: Path, pair: Pair, watch: Watch) -> None:
+    text = over(pair, 'rejoin = "cancel_drain"')
+    with Balancer(tmp_path, text) as lb, talking(watch, lb.address, pair[0]) as talk:
+        lb.ask("remove", "app/ecs01", "--timeout", str(TIMEOUT))
+        lb.ask("add", "app", "ecs01", str(pair[0]))
+        time.sleep(TIMEOUT + LATENESS)
+        talk.goes_on()
+        receipt = lb.receipt()
+        assert (receipt["outcome"], receipt["kept"]) == ("cancelled", 1)
+        assert {asked(watch, lb.address) for _ in range(NEWCOMERS)} == {"ecs01", "ecs02"}
