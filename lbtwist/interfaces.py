@@ -8,14 +8,12 @@ other data planes: an old generation during an upgrade, worker processes, the ke
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from random import Random
 from typing import Any
 
 from twisted.internet.defer import Deferred
 from zope.interface import Attribute, Interface
 
 from lbtwist.model.address import Address
-
 from lbtwist.model.endpoint import Endpoint
 from lbtwist.model.health import CheckResult
 from lbtwist.model.plane import ConnectionView, ListenerPolicy, Member, Rotation, Scope, Tally
@@ -124,8 +122,8 @@ class ISchedulerMaker(Interface):
 
     name = Attribute("What a group's `scheduler` says to have it, a str.")
 
-    def make(random: Random) -> IScheduler:
-        """A scheduler without members. Chance, where it needs any, comes from `random`."""
+    def make(chance: Callable[[], float]) -> IScheduler:
+        """A scheduler without members. Chance, where it needs any, is `chance()`, uniform in [0, 1)."""
 
 
 class IHealthCheck(Interface):

@@ -17,7 +17,9 @@ LAYERS = [
     {"net"},
     {"service"},
     {"console", "status"},
-    {"tap", "demo"},
+    {"assembly"},
+    {"demo"},
+    {"tap"},
 ]
 HEIGHT = {room: height for height, rooms in enumerate(LAYERS) for room in rooms}
 IMPURE = {"twisted", "socket", "time", "select", "random", "os", "asyncio", "threading", "subprocess"}
