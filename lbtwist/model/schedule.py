@@ -50,15 +50,21 @@ class WeightedRoundRobin:
             yield member
 
     def _next(self, tried: Collection[int]) -> Member | None:
-        """The member with the earliest turn that is not among `tried`; it takes that turn."""
+        """The member with the earliest turn that is not among `tried`; it takes that turn.
+
+        Where it stands in for others, it takes at most its next turn early: a debt for each of their
+        failures would leave a light server without connections long after a heavy one is back.
+        """
         turns = self._turns
         passed_over: list[_Turn] = []
         chosen = None
+        if turns:
+            self._time = turns[0].time
         while turns:
             time, place, stride, member = turns[0]
             if member.number not in tried:
-                self._time = time
-                heapreplace(turns, _Turn(time + stride, place, stride, member))
+                due = time + stride if time < self._time + stride else time
+                heapreplace(turns, _Turn(due, place, stride, member))
                 chosen = member
                 break
             passed_over.append(heappop(turns))
