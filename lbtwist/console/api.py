@@ -220,16 +220,19 @@ def _placed(verb: Verb, places: list[Parameter], values: tuple[object, ...]) -> 
         raise UsageError(f"{verb.name}: {values[-1]!r} is too much; usage: {usage(verb)}")
     placed: dict[str, object] = {}
     for index, parameter in enumerate(places[: len(values)]):
-        value = list(values[index:]) if parameter.many else values[index]
+        value = _flat(values[index:]) if parameter.many else values[index]
         placed[parameter.name] = _read(verb, parameter, value)
     return placed
 
 
 def _read(verb: Verb, parameter: Parameter, value: object) -> object:
     if parameter.many:
-        items = list(value) if isinstance(value, list | tuple) else [value]
-        return [_read_one(verb, parameter, item) for item in items]
+        return [_read_one(verb, parameter, item) for item in _flat((value,))]
     return _read_one(verb, parameter, value)
+
+
+def _flat(values: tuple[object, ...]) -> list[object]:
+    return [item for value in values for item in (value if isinstance(value, list | tuple) else [value])]
 
 
 def _read_one(verb: Verb, parameter: Parameter, value: object) -> object:

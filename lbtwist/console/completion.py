@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from lbtwist.console.command import typed
 from lbtwist.service.verbs.verb import Kind, Parameter, Role, Verb
 
-_PYTHON_NAME = re.compile(r"[A-Za-z_][\w.]*$")
+_PYTHON_NAME = re.compile(r"(?<![\w.\])])[A-Za-z_][\w.]*$")
 
 
 class INames(Protocol):

@@ -8,6 +8,7 @@ import inspect
 import traceback
 from collections.abc import Callable, Coroutine, Generator
 from contextlib import AbstractContextManager, ExitStack, redirect_stdout
+from functools import partial
 from io import TextIOBase
 from pprint import pformat
 from types import CodeType, coroutine
@@ -66,6 +67,8 @@ class Interpreter:
         self._held = held
         self._width = width
         self._file = Writer(write)
+        # What is printed later, by a callback that a line has added, comes here as well.
+        namespace["print"] = partial(print, file=self._file)
         self._lines: list[str] = []
         self._compile = codeop.CommandCompiler()
         self._compile.compiler.flags |= _FLAGS

@@ -93,7 +93,9 @@ def _lines(data: object, columns: Sequence[str], page: Page) -> list[str]:
 def cell(value: object) -> str:
     """`value` on one line."""
     match value:
-        case None | "" | [] | {}:
+        case None | "":
+            return NONE
+        case dict() | list() if not value:
             return NONE
         case bool():
             return "yes" if value else "no"
@@ -170,12 +172,23 @@ def _fit(widths: list[int], width: int | None) -> list[int]:
 
 def progress_line(progress: Mapping[str, Any]) -> str:
     """How far a verb that waits has come: connections left, seconds left, and their rate."""
-    named = {key: cell(_plain(value)) for key, value in progress.items()}
-    server = named.pop("server", "")
-    parts = [
-        form.format(named.pop(key))
-        for key, form in (("left", "{} connections left"), ("seconds", "{} s left"), ("rate", "{}/s"))
-        if progress.get(key) is not None
-    ]
-    parts += [f"{escape(key)} {value}" for key, value in named.items() if progress[key] is not None]
-    return (f"{server}: " if server else "") + ", ".join(parts)
+    known = {key: value for key, value in progress.items() if value is not None}
+    parts = [form(known.pop(key)) for key, form in _PROGRESS.items() if key in known]
+    server = known.pop("server", None)
+    parts += [f"{escape(key)} {cell(_plain(value))}" for key, value in known.items()]
+    return (f"{cell(server)}: " if server else "") + ", ".join(parts)
+
+
+def _left(count: object) -> str:
+    return f"{cell(count)} connection{'' if count == 1 else 's'} left"
+
+
+def _seconds(seconds: object) -> str:
+    return "no deadline" if seconds == math.inf else f"{cell(seconds)} s left"
+
+
+def _rate(rate: object) -> str:
+    return f"{cell(rate)}/s"
+
+
+_PROGRESS: dict[str, Callable[[object], str]] = {"left": _left, "seconds": _seconds, "rate": _rate}

@@ -167,6 +167,9 @@ class Shell:
             line, end, rest = _first_line(self._ahead)
             self._ahead = rest
             self._keyboard.dataReceived(line + end)
+        if self._ahead and not self._left:
+            rest, self._ahead = self._ahead, b""
+            self.received(rest)
 
     def _done(self, status: int) -> None:
         self._running = None
