@@ -70,6 +70,8 @@ class Watch:
         self._selector.register(self._wake_read, selectors.EVENT_READ, self._woken)
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._over = False
+        self._now = 0.0
+        """When what is being told of was seen: before that of the others in the same batch was read."""
 
     def __enter__(self) -> Watch:
         self._thread.start()
@@ -114,7 +116,9 @@ class Watch:
 
     def _run(self) -> None:
         while not self._over:
-            for key, _ in self._selector.select():
+            ready = self._selector.select()
+            self._now = time.monotonic()
+            for key, _ in ready:
                 key.data()
 
     def _woken(self) -> None:
@@ -133,7 +137,7 @@ class Watch:
             self._ended(side, "fin")
 
     def _ended(self, side: Side, how: str) -> None:
-        side.end = End(how, time.monotonic())
+        side.end = End(how, self._now)
         self.close(side.socket)
 
 
