@@ -184,7 +184,7 @@ def _left(count: object) -> str:
 
 
 def _seconds(seconds: object) -> str:
-    return "no deadline" if seconds == math.inf else f"{cell(seconds)} s left"
+    return "no deadline" if seconds in (math.inf, "never") else f"{cell(seconds)} s left"
 
 
 def _rate(rate: object) -> str:

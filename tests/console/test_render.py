@@ -144,4 +144,5 @@ def test_progress_of_another_kind_is_shown_too() -> None:
 
 def test_progress_says_only_what_is_known() -> None:
     assert progress_line({"left": 1, "seconds": None}) == "1 connection left"
-    assert progress_line({"left": 1, "seconds": math.inf}) == "1 connection left, no deadline"
+    for never in (math.inf, "never"):
+        assert progress_line({"left": 1, "seconds": never}) == "1 connection left, no deadline"
