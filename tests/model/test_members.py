@@ -1,0 +1,239 @@
+"""Who is registered in a group, who is leaving, and who waits to join."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lbtwist.errors import Refused
+from lbtwist.model.address import Address
+from lbtwist.model.drain import Because, Cause, Drain
+from lbtwist.model.members import Changes, Members, Wanted, changes
+from lbtwist.model.plane import Tally
+from lbtwist.model.registration import Admin, Health, Membership, Registration
+
+
+def address(number: int) -> Address:
+    return Address(f"10.0.0.{number}", 80)
+
+
+def registration(number: int, name: str = "", at: int = 0, **facts: Any) -> Registration:
+    return Registration(number, "app", name or f"ecs0{number}", address(at or number), **facts)
+
+
+def members(*registrations: Registration) -> Members:
+    made = Members("app")
+    for each in registrations:
+        made.register(each)
+    return made
+
+
+def draining(each: Registration) -> Registration:
+    each.drain = Drain(each.label, each.scope, 0, 0, 300, Tally(), {Cause.REMOVAL: Because("ada")})
+    return each
+
+
+def gone(group: Members, each: Registration) -> bool:
+    each.membership = Membership.GONE
+    return group.discard(each)
+
+
+def test_finds_a_member_by_number_name_and_address() -> None:
+    one, two = registration(1), registration(2)
+    group = members(one, two)
+    assert group.get(1) is one
+    assert group.current("ecs02") is two
+    assert group.current_at(address(2)) is two
+    assert (group.get(3), group.current("ecs03"), group.current_at(address(3))) == (None, None, None)
+    assert (list(group), len(group), group.registered) == ([one, two], 2, 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "at", "message"),
+    [
+        ("ecs01", 9, "app/ecs01 is already registered, at 10.0.0.1:80"),
+        ("other", 1, "10.0.0.1:80 is already registered as app/ecs01"),
+    ],
+)
+def test_a_name_and_an_address_have_one_registered_server(name: str, at: int, message: str) -> None:
+    group = members(registration(1))
+    with pytest.raises(Refused, match=message):
+        group.register(registration(2, name, at))
+    assert [each.number for each in group] == [1]
+
+
+def test_one_that_leaves_frees_its_name_and_address_and_stays_a_member() -> None:
+    one = registration(1)
+    group = members(one)
+    group.leave(one)
+    assert (one.membership, group.get(1), group.registered, len(group)) == (Membership.LEAVING, one, 0, 1)
+    assert group.leaving("ecs01") is one
+    again = registration(2, "ecs01", 1)
+    group.register(again)
+    assert group.current("ecs01") is again
+    assert group.leaving("ecs01") is one
+
+
+def test_of_several_that_left_under_a_name_the_last_is_meant() -> None:
+    one, two = registration(1, "ecs01"), registration(2, "ecs01", 9)
+    group = members(one)
+    group.leave(one)
+    group.register(two)
+    group.leave(two)
+    assert group.leaving("ecs01") is two
+
+
+def test_the_same_server_is_the_same_address_whatever_its_name() -> None:
+    one, two, other = registration(1, "old", 5), registration(2, "new", 5), registration(3, "old", 6)
+    group = members(one)
+    group.leave(one)
+    group.register(two)
+    group.leave(two)
+    group.register(other)
+    group.leave(other)
+    assert group.leaving_from(address(5)) == [one, two]
+
+
+def test_staying_undoes_leaving() -> None:
+    one = registration(1)
+    group = members(one)
+    group.leave(one)
+    group.stay(one)
+    assert (one.registered, group.current("ecs01"), group.leaving("ecs01")) == (True, one, None)
+    assert [each.number for each in group.rotation()] == [1]
+
+
+@pytest.mark.parametrize(("name", "at"), [("ecs01", 9), ("other", 1)])
+def test_one_whose_name_or_address_was_taken_cannot_stay(name: str, at: int) -> None:
+    one = registration(1)
+    group = members(one)
+    group.leave(one)
+    group.register(registration(2, name, at))
+    with pytest.raises(Refused, match="is already registered"):
+        group.stay(one)
+    assert (one.membership, group.leaving("ecs01")) == (Membership.LEAVING, one)
+
+
+def test_rule_16_one_that_waits_joins_when_every_drain_it_waits_for_has_ended() -> None:
+    one, two, three = registration(1), registration(2, at=1), registration(3, at=1)
+    group = members(one)
+    group.leave(one)
+    group.register(two)
+    group.leave(two)
+    group.register(three, [one, two])
+    assert not three.takes_new
+    assert gone(group, two) is False
+    assert (three.waits_for, three.takes_new) == ({1}, False)
+    assert gone(group, one) is True
+    assert three.takes_new
+    assert group.rotation() == (three.member,)
+
+
+def test_rule_16_who_waits_is_told_once() -> None:
+    one, two, other = registration(1), registration(2, at=1), registration(3)
+    group = members(one, other)
+    group.leave(one)
+    group.register(two, [one])
+    group.leave(other)
+    assert gone(group, one) is True
+    assert gone(group, other) is False
+
+
+def test_one_that_is_gone_is_forgotten_and_nobody_else_is_touched() -> None:
+    one, two = registration(1), registration(2)
+    group = members(one, two)
+    group.leave(one)
+    assert gone(group, one) is False
+    assert (list(group), group.leaving("ecs01"), group.leaving_from(address(1))) == ([two], None, [])
+
+
+def test_rule_11_the_rotation_is_of_those_that_may_take_new_connections() -> None:
+    group = members(
+        registration(1),
+        registration(2, weight=0),
+        registration(3, admin=Admin.DRAIN),
+        registration(4, health=Health.FAILING),
+        draining(registration(5)),
+        registration(6, weight=7),
+    )
+    assert [(each.number, each.weight) for each in group.rotation()] == [(1, 100), (6, 7)]
+
+
+def test_rule_66_counts_those_that_would_be_left_to_take_new_connections() -> None:
+    one, two, drained = registration(1), registration(2), registration(3, admin=Admin.DRAIN)
+    group = members(one, two, drained)
+    assert group.left_without([]) == 2
+    assert group.left_without([two]) == 1
+    assert group.left_without([drained]) == 2
+    assert group.left_without([one, two]) == 0
+
+
+def test_rule_65_finds_what_is_registered_at_a_host_on_any_port() -> None:
+    web = Registration(1, "app", "web", Address("10.0.0.1", 80))
+    admin = Registration(2, "app", "admin", Address("10.0.0.1", 81))
+    left = Registration(3, "app", "left", Address("10.0.0.1", 82))
+    socket = Registration(4, "app", "socket", Address("/run/app.sock"))
+    group = members(web, admin, left, socket, registration(5, at=9))
+    group.leave(left)
+    assert group.at_host("10.0.0.1") == [web, admin]
+    assert group.at_host("/run/app.sock") == [socket]
+    assert group.at_host("10.0.0.77") == []
+
+
+def test_two_may_swap_their_names() -> None:
+    one, two = registration(1, "a"), registration(2, "b")
+    group = members(one, two)
+    group.rename({address(1): "b", address(2): "a"})
+    assert (one.name, two.name) == ("b", "a")
+    assert (group.current("a"), group.current("b")) == (two, one)
+    group.leave(one)
+    assert (group.current("b"), group.current("a")) == (None, two)
+
+
+def test_a_name_that_was_given_up_is_free() -> None:
+    one = registration(1, "a")
+    group = members(one)
+    group.rename({address(1): "b"})
+    assert (group.current("a"), group.current("b")) == (None, one)
+
+
+ONE, OTHER = Wanted("one"), Wanted("other", 50)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "removed", "added", "changed"),
+    [
+        ({}, {}, {}, {}, {}),
+        ({1: ONE}, {1: ONE}, {}, {}, {}),
+        ({1: ONE}, {}, {1: ONE}, {}, {}),
+        ({}, {1: ONE}, {}, {1: ONE}, {}),
+        ({1: ONE}, {2: ONE}, {1: ONE}, {2: ONE}, {}),
+        ({1: ONE}, {1: Wanted("renamed")}, {}, {}, {1: Wanted("renamed")}),
+        ({1: ONE}, {1: Wanted("one", 1)}, {}, {}, {1: Wanted("one", 1)}),
+        ({1: ONE, 2: OTHER}, {1: OTHER, 2: ONE}, {}, {}, {1: OTHER, 2: ONE}),
+    ],
+)
+def test_rule_18_the_difference_of_two_sets_is_by_address(
+    before: dict[int, Wanted],
+    after: dict[int, Wanted],
+    removed: dict[int, Wanted],
+    added: dict[int, Wanted],
+    changed: dict[int, Wanted],
+) -> None:
+    was, now, *expected = (
+        {address(number): wanted for number, wanted in servers.items()}
+        for servers in (before, after, removed, added, changed)
+    )
+    assert changes(was, now) == Changes(*expected)
+    assert bool(changes(was, now)) is (before != after)
+
+
+@given(*[st.dictionaries(st.integers(1, 5), st.sampled_from([ONE, OTHER]))] * 2)
+def test_rule_18_the_difference_makes_one_set_the_other(before: Any, after: Any) -> None:
+    difference = changes(before, after)
+    assert not set(difference.removed) & set(after)
+    left = {key: value for key, value in before.items() if key not in difference.removed}
+    assert left | difference.added | difference.changed == after

@@ -1,0 +1,21 @@
+from __future__ import annotations
+
+import dataclasses
+
+from lbtwist.model.plane import EVERYTHING, Scope, Tally
+
+
+def test_scopes_of_the_same_thing_are_equal_and_of_others_are_not() -> None:
+    scopes = [Scope.registration(7), Scope.listener(7), Scope.registration(8), EVERYTHING]
+    assert len(set(scopes)) == 4
+    assert Scope.registration(7) == Scope.registration(7)
+
+
+def test_bytes_moved_are_those_of_both_directions() -> None:
+    assert Tally(received=3, sent=40).moved == 43
+
+
+def test_tallies_add_up_counter_by_counter() -> None:
+    one, other = Tally(1, 2, 3, 4, 5, 6), Tally(10, 20, 30, 40, 50, 60)
+    assert dataclasses.astuple(one + other) == (11, 22, 33, 44, 55, 66)
+    assert sum([one, other], Tally()) == one + other
