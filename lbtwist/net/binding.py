@@ -15,6 +15,8 @@ from lbtwist.model.address import Address
 BACKLOG = 4096
 """Connections that wait to be accepted; the kernel has a limit of its own, net.core.somaxconn."""
 
+EVERY_IPV6 = "::"
+
 _REASONS = {
     errno.EADDRINUSE: "the address is in use",
     errno.EADDRNOTAVAIL: "this machine has no such address",
@@ -31,13 +33,13 @@ _REASONS = {
 def bind_tcp(host: str | None, port: int) -> socket.socket:
     """Listen on `port` of the IP address `host`, or of all addresses, IPv4 and IPv6, where it is None.
 
-    Port 0 is one that the system gives. `::` is all IPv6 addresses and no others, so that it can stand
-    beside `0.0.0.0`. Raises BindError.
+    Port 0 is one that the system gives. `::` takes IPv4 too, as Linux has it (ipv6(7), IPV6_V6ONLY).
+    Raises BindError.
     """
     if host is None:
         return _bind_all(port)
     try:
-        return _listen(socket.AF_INET6 if ":" in host else socket.AF_INET, host, port, v6only=True)
+        return _listen(socket.AF_INET6 if ":" in host else socket.AF_INET, host, port)
     except OSError as error:
         raise _bind_error(str(Address(host, port)), error) from error
 
@@ -86,21 +88,21 @@ class SocketFile(NamedTuple):
 def _bind_all(port: int) -> socket.socket:
     try:
         try:
-            return _listen(socket.AF_INET6, "::", port, v6only=False)
+            return _listen(socket.AF_INET6, EVERY_IPV6, port)
         except OSError as error:
             if error.errno not in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):
                 raise
-            return _listen(socket.AF_INET, "0.0.0.0", port, v6only=False)  # noqa: S104
+            return _listen(socket.AF_INET, "0.0.0.0", port)  # noqa: S104
     except OSError as error:
         raise _bind_error(f"port {port}", error) from error
 
 
-def _listen(family: int, host: str, port: int, *, v6only: bool) -> socket.socket:
+def _listen(family: int, host: str, port: int) -> socket.socket:
     listening = socket.socket(family, socket.SOCK_STREAM)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
-            listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, v6only)
+            listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, host != EVERY_IPV6)
         listening.bind((host, port))
         listening.listen(BACKLOG)
     except OSError:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionAborted
 from twisted.internet.interfaces import IDelayedCall, IListeningPort, IProtocolFactory, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -86,13 +87,8 @@ class ListeningPort:
     def stopListening(self) -> Deferred[None]:
         """Accept what waits in the backlog (rule 70), and close. Fires when the address is free again."""
         if self._listening:
-            self._end_pause()
-            self._remove_file()
             self._empty_backlog()
-            self._listening = False
-            self._factory.doStop()
-        if self._socket.fileno() >= 0:
-            self._poller.close(self._socket.detach())
+        self._close()
         stopped: Deferred[None] = Deferred()
         self._poller.soon(lambda: stopped.callback(None))
         return stopped
@@ -106,8 +102,11 @@ class ListeningPort:
         self._accept_some()
 
     def fail(self, reason: Failure) -> None:
-        """Something went wrong that `ready` does not expect; the port outlives it."""
-        self._rest()
+        """All is closed; or `ready` has raised, which the port outlives."""
+        if reason.check(ConnectionAborted):
+            self._close()
+        else:
+            self._rest()
 
     def _accept_some(self) -> bool:
         """Accept up to BURST; False when there are no more for now."""
@@ -140,9 +139,19 @@ class ListeningPort:
             SocketTransport(self._poller, fd, peer).start(protocol)
 
     def _empty_backlog(self) -> None:
+        self._remove_file()  # who comes later would only be refused
         for _ in range(BACKLOG // BURST):
             if not self._accept_some():
                 break
+
+    def _close(self) -> None:
+        self._remove_file()
+        self._end_pause()
+        if self._listening:
+            self._listening = False
+            self._factory.doStop()
+        if self._socket.fileno() >= 0:
+            self._poller.close(self._socket.detach())
 
     def _run_short(self, error: OSError) -> None:
         if not self._short:
@@ -165,5 +174,6 @@ class ListeningPort:
             pause.cancel()
 
     def _remove_file(self) -> None:
-        if self._file is not None:
-            self._file.remove()
+        file, self._file = self._file, None
+        if file is not None:
+            file.remove()

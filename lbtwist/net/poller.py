@@ -121,9 +121,9 @@ class Poller:
         self.close_all()
         self._serving = True
         self._settle()
-        self._cancel_turn()
-        if not self.watched:
-            self._detach()
+        if self._turn is not None:
+            self._turn.cancel()
+        self._detach()
         self._epoll.close()
 
     def fileno(self) -> int:
@@ -139,7 +139,7 @@ class Poller:
         self._serving = True
         try:
             for _ in range(ROUNDS):
-                batch = poll(0, BATCH)
+                batch = poll(0, BATCH) if self._attached else None
                 if not batch:
                     break
                 self._in_batch = True
@@ -197,11 +197,6 @@ class Poller:
             self._serving = False
             if self._soon:
                 self._turn = self._reactor.callLater(0, self._take_turn)
-
-    def _cancel_turn(self) -> None:
-        turn, self._turn = self._turn, None
-        if turn is not None and turn.active():
-            turn.cancel()
 
     def _failed(self, owner: Watched) -> None:
         """An error harms the connection it is in, and no other."""
