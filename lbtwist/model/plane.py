@@ -39,6 +39,12 @@ class Rotation:
     scheduler: str = "wrr"
     retries: int = 2
     """Further servers tried when one can't be connected."""
+    persistence: float = 0.0
+    """Seconds that a client's address stays tied to a member; 0 is no persistence."""
+    max_queue: int = 0
+    """New connections that may wait while every member is full."""
+    queue_timeout: float = 5.0
+    """Seconds that one waits at most."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Protocol
 
 from twisted.internet.interfaces import IProtocol
@@ -9,42 +10,67 @@ from twisted.internet.interfaces import IProtocol
 from lbtwist.model.plane import Member
 from lbtwist.net.dialing import DialFailure, IDial, IDialer
 from lbtwist.net.rotation import GroupRotation
+from lbtwist.net.sweep import Sweep
 
 
 class IDispatched(Protocol):
     """What is being dispatched, and hears how it went."""
 
+    @property
+    def client_host(self) -> str:
+        """The client's address, without its port."""
+
     def server_protocol(self, member: Member) -> IProtocol:
-        """The protocol for a connection to `member`, which was just made."""
+        """The protocol for a connection to `member`, which was just made.
+
+        The place that was taken for it in the group is the client's to give back from now on.
+        """
 
     def server_failed(self, member: Member, reason: str) -> None:
         """Connecting to `member` failed; the next one is tried."""
 
     def no_server(self) -> None:
-        """There is no server to try, or each that was tried failed."""
+        """There is no server to try, or each that was tried failed, or the wait was too long."""
 
 
 class Dispatch:
-    """Tries members in order of preference, the first and at most `retries` further ones."""
+    """Tries members in order of preference, the first and at most `retries` further ones; waits in the
+    group's queue while every member is full."""
 
-    __slots__ = ("_client", "_group", "_dialer", "_timeout", "_order", "_tried", "_member", "_dial")
+    __slots__ = (
+        "due_bucket",
+        "_client",
+        "_group",
+        "_dialer",
+        "_sweep",
+        "_timeout",
+        "_order",
+        "_tried",
+        "_member",
+        "_dial",
+        "_waiting",
+    )
 
     def __init__(
         self,
         client: IDispatched,
         group: GroupRotation,
         dialer: IDialer,
+        sweep: Sweep,
         timeout: float,
         tried: tuple[int, ...],
     ) -> None:
+        self.due_bucket: int | None = None
         self._client = client
         self._group = group
         self._dialer = dialer
+        self._sweep = sweep
         self._timeout = timeout
-        self._order = group.order()
+        self._order: Iterator[Member] | None = None
         self._tried = tried
         self._member: Member | None = None
         self._dial: IDial | None = None
+        self._waiting = False
 
     @property
     def number(self) -> int:
@@ -56,16 +82,21 @@ class Dispatch:
         """The registrations that were tried, the present one included."""
         return self._tried
 
+    @property
+    def waiting(self) -> bool:
+        """It is in the group's queue."""
+        return self._waiting
+
     def next(self) -> None:
-        """Connect to the next server, or tell the client that there is none."""
+        """Connect to the next server; wait for one, or tell the client that there is none."""
+        self._end_wait()
         member = self._next_member()
-        if member is None:
+        if member is not None:
+            self._connect(member)
+        elif self._group.full and not self._group.queue_full:
+            self._wait()
+        else:
             self._client.no_server()
-            return
-        self._member = member
-        self._tried += (member.number,)
-        self._group.under_way[self] = None
-        self._dial = self._dialer.dial(member.address, self._connected, self._timeout, self._failed)
 
     def redirect(self) -> None:
         """The server it is on its way to has left the rotation: another one, which is no retry (rule 9)."""
@@ -74,22 +105,52 @@ class Dispatch:
         self.next()
 
     def cancel(self) -> None:
-        """Connect no further."""
+        """Connect no further, and wait no more."""
+        if self._waiting:
+            self._group.waiting.remove(self)
+            self._end_wait()
         if self._dial is not None:
             self._dial.cancel()
-            self._arrived()
+            self._group.give_back(self._arrived().number)
+
+    def due(self, now: float) -> None:
+        """The sweep: it has waited too long."""
+        self.cancel()
+        self._client.no_server()
 
     def _next_member(self) -> Member | None:
-        if len(self._tried) > self._group.retries:
+        if len(self._tried) > self._group.rotation.retries:
             return None
+        if self._order is None:
+            self._order = self._group.order(self._client.client_host)
         return next((member for member in self._order if member.number not in self._tried), None)
+
+    def _connect(self, member: Member) -> None:
+        self._member = member
+        self._tried += (member.number,)
+        self._group.under_way[self] = None
+        self._group.take(member)
+        self._dial = self._dialer.dial(member.address, self._connected, self._timeout, self._failed)
+
+    def _wait(self) -> None:
+        self._waiting = True
+        self._order = None
+        self._group.waiting.append(self)
+        self._sweep.enter(self, self._sweep.seconds() + self._group.rotation.queue_timeout)
+
+    def _end_wait(self) -> None:
+        if self._waiting:
+            self._waiting = False
+            self._sweep.leave(self)
 
     def _connected(self) -> IProtocol:
         member = self._arrived()
+        self._group.tie(self._client.client_host, member.number)
         return self._client.server_protocol(member)
 
     def _failed(self, failure: DialFailure) -> None:
         member = self._arrived()
+        self._group.give_back(member.number)
         if failure.own:
             self._client.no_server()
             return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory
 
@@ -52,7 +53,8 @@ class RelayFactory(Factory):
         if self.full:
             self.ledger.failed += 1
             return None
-        return Relay(next(self._ids), self).client
+        host = addr.host if isinstance(addr, IPv4Address | IPv6Address) else "unix"
+        return Relay(next(self._ids), self, host).client
 
     def adopt(self, policy: ListenerPolicy, group: GroupRotation) -> None:
         """Other limits and another group from now on; established connections are not touched."""

@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
-from lbtwist.interfaces import IDataPlane, IDataPlaneObserver
+from lbtwist.interfaces import IDataPlane, IDataPlaneObserver, IScheduler
 from lbtwist.model.endpoint import Endpoint
 from lbtwist.model.plane import (
     EVERYTHING,
@@ -34,12 +34,18 @@ class DataPlane:
     """Knows listeners, rotations and live connections; decides nothing about who may have them."""
 
     def __init__(
-        self, clock: IReactorTime, dialer: IDialer, sweep: Sweep, open_port: Callable[[Endpoint], IPort]
+        self,
+        clock: IReactorTime,
+        dialer: IDialer,
+        sweep: Sweep,
+        open_port: Callable[[Endpoint], IPort],
+        make_scheduler: Callable[[str], IScheduler],
     ) -> None:
         self._clock = clock
         self._dialer = dialer
         self._sweep = sweep
         self._open_port = open_port
+        self._make_scheduler = make_scheduler
         self._ids = count(1)
         self._groups: dict[str, GroupRotation] = {}
         self._ports: dict[int, IPort] = {}
@@ -57,7 +63,7 @@ class DataPlane:
         self._silent.add(number)
 
     def serve(self, policy: ListenerPolicy) -> Deferred[None]:
-        factory = self._adopt(policy, self._groups.setdefault(policy.group, GroupRotation()))
+        factory = self._adopt(policy, self._group(policy.group))
         if policy.number not in self._silent:
             return succeed(None)
         self._silent.remove(policy.number)
@@ -73,7 +79,7 @@ class DataPlane:
         return port.address() if port else ""
 
     def rotate(self, group: str, rotation: Rotation) -> None:
-        self._groups.setdefault(group, GroupRotation()).update(rotation)
+        self._group(group).update(rotation)
 
     def tally(self, scope: Scope) -> Tally:
         return sum((ledger.tally() for ledger in self._ledgers(scope)), Tally())
@@ -108,6 +114,12 @@ class DataPlane:
 
     def close(self) -> None:
         self.cut(EVERYTHING)
+
+    def _group(self, name: str) -> GroupRotation:
+        group = self._groups.get(name)
+        if group is None:
+            group = self._groups[name] = GroupRotation(self._make_scheduler, self._clock.seconds)
+        return group
 
     def _adopt(self, policy: ListenerPolicy, group: GroupRotation) -> RelayFactory:
         factory = self._listeners.get(policy.number)

@@ -104,6 +104,7 @@ class Relay:
 
     __slots__ = (
         "id",
+        "client_host",
         "touched",
         "due_bucket",
         "_listener",
@@ -113,6 +114,7 @@ class Relay:
         "_member",
         "_dispatch",
         "_tried",
+        "_group",
         "_lease",
         "_place",
         "_closing",
@@ -120,8 +122,9 @@ class Relay:
         "_cut",
     )
 
-    def __init__(self, id: int, listener: RelayFactory) -> None:
+    def __init__(self, id: int, listener: RelayFactory, client_host: str) -> None:
         self.id = id
+        self.client_host = client_host
         self.touched = self._opened = listener.seconds()
         self.due_bucket: int | None = None
         self._listener = listener
@@ -130,6 +133,7 @@ class Relay:
         self._member: Member | None = None
         self._dispatch: Dispatch | None = None
         self._tried: tuple[int, ...] = ()
+        self._group = listener.group
         self._lease: Lease | None = None
         self._place: Lease | None = None
         self._closing = False
@@ -261,7 +265,7 @@ class Relay:
         if self._closing:
             return "closing"
         if self._server is None:
-            return "connecting"
+            return "queued" if self._dispatch and self._dispatch.waiting else "connecting"
         return "half-closed" if self._client.ended or self._server.ended else "relaying"
 
     @property
@@ -272,8 +276,14 @@ class Relay:
 
     def _go_on(self) -> None:
         listener = self._listener
+        self._group = listener.group
         self._dispatch = Dispatch(
-            self, listener.group, listener.dialer, listener.policy.connect_timeout, self._tried
+            self,
+            self._group,
+            listener.dialer,
+            listener.sweep,
+            listener.policy.connect_timeout,
+            self._tried,
         )
         self._dispatch.next()
 
@@ -291,12 +301,13 @@ class Relay:
         """A server that goes before it was of use is a failed connect: the next one, please."""
         server, member = self._server, self._member
         assert server is not None and member is not None
-        self._server = self._member = None
+        self._server = None
         self._client.transport.unregisterProducer()
         self._client.transport.pauseProducing()
         self._listener.sweep.leave(self)
         server.reset()
         self._release()
+        self._member = None
         self.server_failed(member, "closed before any byte was passed")
         self._go_on()
 
@@ -322,6 +333,9 @@ class Relay:
             place.release(cut=self._cut)
 
     def _release(self) -> None:
+        """The server has this connection no more."""
         lease, self._lease = self._lease, None
         if lease is not None:
+            assert self._member is not None
             lease.release(cut=self._cut)
+            self._group.give_back(self._member.number)

@@ -2,43 +2,119 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
+from lbtwist.interfaces import IScheduler
+from lbtwist.model.persistence import SourceTable
 from lbtwist.model.plane import Member, Rotation
-from lbtwist.model.schedule import WeightedRoundRobin
 
 
 class IUnderWay(Protocol):
-    """A connection on its way to a server."""
+    """A connection that has no server yet."""
 
     @property
-    def number(self) -> int: ...
+    def number(self) -> int:
+        """The member it is being connected to."""
 
-    def redirect(self) -> None: ...
+    def redirect(self) -> None:
+        """That one takes nothing new any more: to another one."""
+
+    def next(self) -> None:
+        """A member may have room: try again."""
 
 
 class GroupRotation:
-    """The rotation of one group, and the connections on their way to its members."""
+    """The rotation of one group, how busy its members are, and the connections that have no server yet."""
 
-    def __init__(self) -> None:
-        self.retries = 0
+    def __init__(self, make_scheduler: Callable[[str], IScheduler], seconds: Callable[[], float]) -> None:
+        self.rotation = Rotation()
         self.under_way: dict[IUnderWay, None] = {}
-        self._rotation = Rotation()
-        self._scheduler = WeightedRoundRobin()
+        self.waiting: deque[IUnderWay] = deque()
+        self._make_scheduler = make_scheduler
+        self._seconds = seconds
+        self._scheduler = make_scheduler(self.rotation.scheduler)
+        self._members: dict[int, Member] = {}
+        self._busy: dict[int, int] = {}
+        self._ties: SourceTable | None = None
 
     def update(self, rotation: Rotation) -> None:
         """From now on these members and no others, also for those on their way (rule 9)."""
-        if rotation == self._rotation:
+        before, self.rotation = self.rotation, rotation
+        if rotation == before:
             return
-        self._rotation = rotation
-        self.retries = rotation.retries
-        self._scheduler.update(rotation.members)
-        numbers = {member.number for member in rotation.members}
+        self._members = {member.number: member for member in rotation.members}
+        if rotation.scheduler != before.scheduler:
+            self._change_scheduler(rotation)
+        elif rotation.members != before.members:
+            self._scheduler.update(rotation.members)
+        if rotation.persistence != before.persistence:
+            self._ties = SourceTable(rotation.persistence) if rotation.persistence else None
         for connection in list(self.under_way):
-            if connection.number not in numbers:
+            if connection.number not in self._members:
                 connection.redirect()
+        for _ in range(len(self.waiting)):
+            self.waiting.popleft().next()
 
-    def order(self) -> Iterator[Member]:
-        """Members in order of preference for one new connection."""
-        return self._scheduler.order()
+    def order(self, client: str) -> Iterator[Member]:
+        """Members with room for a connection from `client`, in order of preference, each once."""
+        tied = self._tied(client)
+        if tied is not None and self._has_room(tied):
+            yield tied
+        for member in self._scheduler.order(client):
+            if member is not tied and self._has_room(member):
+                yield member
+
+    @property
+    def full(self) -> bool:
+        """There are members, and each has as many connections as it may."""
+        return bool(self._members) and not any(map(self._has_room, self._members.values()))
+
+    @property
+    def queue_full(self) -> bool:
+        """As many connections wait as may."""
+        return len(self.waiting) >= self.rotation.max_queue
+
+    def take(self, member: Member) -> None:
+        """A connection is being made to `member`, and keeps a place there until it is given back."""
+        number = member.number
+        self._busy[number] = self._busy.get(number, 0) + 1
+        if self._scheduler.counting:
+            self._scheduler.taken(number)
+
+    def give_back(self, number: int) -> None:
+        """A place at member `number` is free again; whoever waits longest may have it."""
+        left = self._busy[number] - 1
+        if left:
+            self._busy[number] = left
+        else:
+            del self._busy[number]
+        if self._scheduler.counting:
+            self._scheduler.released(number)
+        if self.waiting and number in self._members:
+            self.waiting.popleft().next()
+
+    def tie(self, client: str, number: int) -> None:
+        """`client` was given member `number`; with persistence it gets it again."""
+        if self._ties is not None:
+            self._ties.tie(client, number, self._seconds())
+
+    def _tied(self, client: str) -> Member | None:
+        """The member that `client` is tied to: never one that takes nothing new (rule 10)."""
+        if self._ties is None:
+            return None
+        number = self._ties.member_of(client, self._seconds())
+        return self._members.get(number) if number is not None else None
+
+    def _has_room(self, member: Member) -> bool:
+        limit = member.max_connections
+        return not limit or self._busy.get(member.number, 0) < limit
+
+    def _change_scheduler(self, rotation: Rotation) -> None:
+        self._scheduler = self._make_scheduler(rotation.scheduler)
+        self._scheduler.update(rotation.members)
+        if self._scheduler.counting:
+            for number, count in self._busy.items():
+                for _ in range(count):
+                    self._scheduler.taken(number)
