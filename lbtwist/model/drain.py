@@ -131,6 +131,11 @@ class Drain:
         self.causes[cause] = because
         self.deadline = min(self.deadline, deadline)
 
+    def widen(self, scope: Scope, before: Tally) -> None:
+        """Be about `scope` from now on, whose counters were `before` when what is new in it joined."""
+        self.scope = scope
+        self.before = before
+
     def extend(self, deadline: float) -> None:
         """The deadline is now `deadline`, later or earlier than it was (rule 62)."""
         self.on(Event.EXTENDED)

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 from typing import NamedTuple
 
-from lbtwist.model.registration import Health
+
+class Health(Enum):
+    """What the health checks say."""
+
+    PASSING = "passing"
+    FAILING = "failing"
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,18 @@ from typing import NamedTuple
 
 from lbtwist.errors import Refused
 from lbtwist.model.address import Address
-from lbtwist.model.plane import Member
-from lbtwist.model.registration import Membership, Registration
+from lbtwist.model.drain import Cause
+from lbtwist.model.failopen import FailOpen
+from lbtwist.model.health import Health
+from lbtwist.model.registration import Condition, Membership, Registration
+
+
+class Choice(NamedTuple):
+    """Who may take new connections."""
+
+    registrations: tuple[Registration, ...]
+    fail_open: bool = False
+    """None may by the rules; these are used so that not every client is refused."""
 
 
 class Members:
@@ -101,14 +111,32 @@ class Members:
         self._waiting = waiting
         return joined
 
-    def rotation(self) -> tuple[Member, ...]:
-        """Those that may take new connections now."""
-        return tuple(r.member for r in self if r.takes_new)
+    def rotation(self, fail_open: FailOpen) -> Choice:
+        """Who may take new connections now, of the first kind that there is: healthy ones; healthy
+        backups; those not yet checked (rule 30); those that `fail_open` allows (rule 29)."""
+        able = [r for r in self if r.takes_new]
+        healthy = [r for r in able if r.health is Health.PASSING]
+        if chosen := _without_backups(healthy) or _without_backups(able):
+            return Choice(tuple(chosen))
+        chosen = _without_backups([r for r in self if _opens(r, fail_open)])
+        return Choice(tuple(chosen), fail_open=bool(chosen))
+
+    def conditions(self, registration: Registration, live: int, chosen: Choice) -> Iterator[Condition]:
+        """All that "may take new connections" is made of: its own, then the group's and its limit."""
+        yield from registration.conditions()
+        limit = registration.max_connections
+        full = 0 < limit <= live
+        yield Condition("limit", f"{live} of {limit or 'any'}", not full, "full" if full else "")
+        standby = registration.takes_new and registration not in chosen.registrations
+        reason = "initial" if registration.health is Health.UNKNOWN else "standby"
+        yield Condition("turn", reason if standby else "yes", not standby, reason if standby else "")
 
     def left_without(self, leaving: Collection[Registration]) -> int:
-        """How many could take new connections if `leaving` could not (rule 66)."""
+        """How many healthy ones could take new connections if `leaving` could not (rule 66)."""
         numbers = {registration.number for registration in leaving}
-        return sum(r.takes_new for r in self if r.number not in numbers)
+        return sum(
+            r.takes_new and r.health is Health.PASSING for r in self if r.number not in numbers
+        )
 
     def at_host(self, host: str) -> list[Registration]:
         """Registered servers at that IP address or Unix socket path, on any port (rule 65)."""
@@ -119,11 +147,32 @@ class Members:
         self._by_address[registration.address] = registration
 
 
+def _without_backups(registrations: list[Registration]) -> list[Registration]:
+    """The backups only where there is no other."""
+    return [r for r in registrations if not r.backup] or registrations
+
+
+def _opens(registration: Registration, fail_open: FailOpen) -> bool:
+    """Nothing but its health, or a drain that is about nothing else, holds it back, and `fail_open`
+    looks past that."""
+    if fail_open is FailOpen.NEVER or not registration.takes_new_but_for("health", "drain"):
+        return False
+    drain = registration.drain
+    if drain is not None and drain.causes.keys() != {Cause.HEALTH}:
+        return False
+    record = registration.record
+    passes = record is None or record.state is not Health.FAILING or record.recovering
+    return passes or fail_open is FailOpen.ALL
+
+
 class Wanted(NamedTuple):
     """What a file or a source says of the server at one address."""
 
     name: str
     weight: int = 100
+    max_connections: int = 0
+    backup: bool = False
+    zone: str = ""
 
 
 class Changes(NamedTuple):

@@ -14,7 +14,7 @@ class Member:
     """A registration that may take new connections."""
 
     number: int
-    """The registration's number, unique in this load balancer."""
+    """What the data plane knows it by, unique in this load balancer: its seat."""
     label: str
     """The registration as shown, `app/ecs01#7`."""
     address: Address
@@ -77,16 +77,16 @@ class Scope(NamedTuple):
     """A set of live connections: those of a registration, of a listener, or all."""
 
     kind: ScopeKind
-    number: int = 0
-    """The registration's or the listener's number; 0 for all."""
+    numbers: tuple[int, ...] = ()
+    """The registration's numbers in the data plane, or the listener's; none for all."""
 
     @classmethod
-    def registration(cls, number: int) -> Scope:
-        return cls(ScopeKind.REGISTRATION, number)
+    def registration(cls, *numbers: int) -> Scope:
+        return cls(ScopeKind.REGISTRATION, numbers)
 
     @classmethod
     def listener(cls, number: int) -> Scope:
-        return cls(ScopeKind.LISTENER, number)
+        return cls(ScopeKind.LISTENER, (number,))
 
 
 EVERYTHING = Scope(ScopeKind.ALL)

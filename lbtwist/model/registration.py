@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from lbtwist.model.address import Address
 from lbtwist.model.drain import Because, Cause, Drain
-from lbtwist.model.plane import Member, Scope
+from lbtwist.model.health import Health, HealthRecord
+from lbtwist.model.plane import Member, Scope, Tally
 
 
 class Membership(Enum):
@@ -24,14 +25,6 @@ class Admin(Enum):
     READY = "ready"
     DRAIN = "drain"
     MAINT = "maint"
-
-
-class Health(Enum):
-    """What the health checks say."""
-
-    PASSING = "passing"
-    FAILING = "failing"
-    UNKNOWN = "unknown"
 
 
 class Origin(Enum):
@@ -52,7 +45,7 @@ class Condition(NamedTuple):
     """Why it says no, in one word; empty when it holds."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Registration:
     """Membership, admin and health are three separate facts; the rest is derived from them."""
 
@@ -61,17 +54,31 @@ class Registration:
     name: str
     address: Address
     weight: int = 100
+    max_connections: int = 0
+    backup: bool = False
+    zone: str = ""
     membership: Membership = Membership.REGISTERED
     admin: Admin = Admin.READY
-    health: Health = Health.PASSING
-    checked: bool = False
-    """There are health checks; without them a server is healthy (rule 30)."""
+    record: HealthRecord | None = None
+    """What its checks found; without checks it is healthy (rule 30)."""
+    requested: bool = False
+    """The server asks to be drained (rule 31)."""
     drain: Drain | None = None
     waits_for: set[int] = field(default_factory=set)
     """Registrations of the same address whose drains must end before this one joins (rule 16)."""
-    operator: Because = Because("")
+    ramp: int = 100
+    """Percent of its weight that it gets now: less while it starts slowly."""
+    because: Because = Because("")
     """Who last changed `admin`, and why."""
     removed_by: Origin | None = None
+    seats: list[int] = field(default_factory=list)
+    """Its numbers in the data plane, the one for new connections last. A further one is taken when it
+    gets connections that do not belong to its running drain (rule 29)."""
+    past: Tally = Tally()  # noqa: RUF009 - a frozen value
+    """The counters of the seats it had."""
+
+    def __post_init__(self) -> None:
+        self.seats = self.seats or [self.number]
 
     @property
     def label(self) -> str:
@@ -80,26 +87,52 @@ class Registration:
 
     @property
     def scope(self) -> Scope:
+        """All its live connections."""
+        return Scope.registration(*self.seats)
+
+    @property
+    def key(self) -> Scope:
+        """What its drain is found by, whatever its name and seats."""
         return Scope.registration(self.number)
 
     @property
     def member(self) -> Member:
-        return Member(self.number, self.label, self.address, self.weight)
+        """Itself for the data plane, with the seat that new connections get."""
+        return Member(
+            self.seats[-1], self.label, self.address, self.weight, self.ramp, self.max_connections
+        )
 
     @property
     def registered(self) -> bool:
         return self.membership is Membership.REGISTERED
 
+    @property
+    def health(self) -> Health:
+        """What the health checks say."""
+        return self.record.state if self.record else Health.PASSING
+
+    @property
+    def starting(self) -> bool:
+        """It starts slowly."""
+        return self.ramp < 100
+
     def conditions(self) -> Iterator[Condition]:
-        """All that "may take new connections" is made of, in the order in which they are told."""
+        """What "may take new connections" is made of, in the order in which it is told.
+
+        Its limit and the group's other members have their say besides: `Members.conditions`.
+        """
         for test in _TESTS:
             holds = test.holds(self)
             yield Condition(test.name, test.value(self), holds, "" if holds else test.reason(self))
 
     @property
     def takes_new(self) -> bool:
-        """It may take new connections: every condition holds."""
+        """Nothing of its own holds new connections back: every condition holds."""
         return all(test.holds(self) for test in _TESTS)
+
+    def takes_new_but_for(self, *names: str) -> bool:
+        """Nothing but the conditions of these names holds new connections back."""
+        return all(test.holds(self) for test in _TESTS if test.name not in names)
 
     @property
     def state(self) -> str:
@@ -110,6 +143,8 @@ class Registration:
             return "unhealthy.draining" if self.drain.cause is Cause.HEALTH else "draining"
         if self.admin is not Admin.READY:
             return "maintenance" if self.admin is Admin.MAINT else "drained"
+        if self.requested:
+            return "drained"
         if self.waits_for:
             return "initial"
         return _HEALTH_STATES[self.health]
@@ -120,7 +155,9 @@ class Registration:
         for condition in self.conditions():
             if not condition.holds:
                 return condition.reason
-        return "" if self.checked else "no_health_check"
+        if self.starting:
+            return "slow_start"
+        return "" if self.record else "no_health_check"
 
     def concluded(self) -> None:
         """Its drain has ended: gone if it was leaving, else what the other facts say (rule 25)."""
@@ -153,6 +190,10 @@ def _holds(registration: Registration) -> str:
     return f"the drain of {waiting}" if waiting else "none"
 
 
+def _admin_reason(registration: Registration) -> str:
+    return "maintenance" if registration.admin is Admin.MAINT else Cause.OPERATOR.word
+
+
 _TESTS = (
     _Test(
         "membership",
@@ -160,10 +201,16 @@ _TESTS = (
         lambda r: r.membership.value,
         lambda r: Cause.REMOVAL.word,
     ),
-    _Test("admin", lambda r: r.admin is Admin.READY, lambda r: r.admin.value, lambda r: Cause.OPERATOR.word),
+    _Test("admin", lambda r: r.admin is Admin.READY, lambda r: r.admin.value, _admin_reason),
+    _Test(
+        "request",
+        lambda r: not r.requested,
+        lambda r: "drain" if r.requested else "none",
+        lambda r: Cause.SERVER_REQUEST.word,
+    ),
     _Test(
         "health",
-        lambda r: r.health is not Health.FAILING,
+        lambda r: r.record is None or r.record.state is not Health.FAILING,
         lambda r: r.health.value,
         lambda r: Cause.HEALTH.word,
     ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from itertools import count
+from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
@@ -107,10 +108,11 @@ class DataPlane:
         return [connection.view(now) for connection in self._live(scope)]
 
     def forget(self, scope: Scope) -> None:
-        if scope.kind is ScopeKind.REGISTRATION:
-            self._registrations.pop(scope.number, None)
-        else:
-            self._listeners.pop(scope.number, None)
+        known: dict[int, Any] = (
+            self._registrations if scope.kind is ScopeKind.REGISTRATION else self._listeners
+        )
+        for number in scope.numbers:
+            known.pop(number, None)
 
     def close(self) -> None:
         self.cut(EVERYTHING)
@@ -143,11 +145,9 @@ class DataPlane:
             case ScopeKind.ALL:
                 return [factory.ledger for factory in self._listeners.values()]
             case ScopeKind.LISTENER:
-                factory = self._listeners.get(scope.number)
-                return [factory.ledger] if factory else []
+                return [self._listeners[n].ledger for n in scope.numbers if n in self._listeners]
             case ScopeKind.REGISTRATION:
-                ledger = self._registrations.get(scope.number)
-                return [ledger] if ledger else []
+                return [self._registrations[n] for n in scope.numbers if n in self._registrations]
 
     def _live(self, scope: Scope) -> list[ILive]:
         return [connection for ledger in self._ledgers(scope) for connection in ledger.live.values()]

@@ -15,21 +15,28 @@ from lbtwist.interfaces import IDataPlane
 from lbtwist.model.drain import Because, Cause, Drain, Event
 from lbtwist.model.plane import Scope
 from lbtwist.model.receipt import Receipt
+from lbtwist.service.spread import Spread
 
 KEPT_RECEIPTS = 1000
 
 
 class RunningDrain:
-    """A drain that has not ended: one timer (rule 81), and whoever waits for its end."""
+    """A drain that has not ended: one timer, one more while it is spread (rule 81), and whoever waits for its end."""
 
     def __init__(
-        self, drain: Drain, plane: IDataPlane, clock: IReactorTime, ended: Callable[[Receipt], None]
+        self,
+        drain: Drain,
+        plane: IDataPlane,
+        clock: IReactorTime,
+        ended: Callable[[Receipt], None],
+        spread: float = 0.0,
     ) -> None:
         self.drain = drain
         self._plane = plane
         self._clock = clock
         self._ended = ended
         self._timer: IDelayedCall | None = None
+        self._spread = Spread(drain, spread, plane, clock)
         self._empty: Deferred[None] | None = None
         self._waiters: list[Deferred[Receipt]] = []
         self._receipt: Receipt | None = None
@@ -37,8 +44,7 @@ class RunningDrain:
     def begin(self) -> None:
         """End at once where nothing is live (rule 4), else when the last connection does, or at the
         deadline (rule 5)."""
-        self._empty = self._plane.when_empty(self.drain.scope)
-        self._empty.addCallbacks(self._emptied, _ignore_cancelled)
+        self._await_empty()
         self._await_deadline()
 
     def live(self) -> int:
@@ -53,6 +59,14 @@ class RunningDrain:
         """A further cause (rule 32); the earlier deadline holds."""
         self.drain.join(cause, because, self._clock.seconds() + timeout)
         self._await_deadline()
+
+    def widen(self, scope: Scope) -> None:
+        """It is about the connections of `scope` too, which take nothing new any more."""
+        added = Scope(scope.kind, tuple(n for n in scope.numbers if n not in self.drain.scope.numbers))
+        if added.numbers:
+            whole = Scope(scope.kind, self.drain.scope.numbers + added.numbers)
+            self.drain.widen(whole, self.drain.before + self._plane.tally(added))
+            self._await_empty()
 
     def extend(self, timeout: float) -> None:
         """The deadline is `timeout` seconds from now (rule 62). Raises Refused while it is cut."""
@@ -83,8 +97,17 @@ class RunningDrain:
         self._waiters.append(waiter)
         return waiter
 
+    def _await_empty(self) -> None:
+        before, self._empty = self._empty, None
+        if before is not None:
+            before.cancel()
+        if not self.drain.ended:
+            self._empty = self._plane.when_empty(self.drain.scope)
+            self._empty.addCallbacks(self._emptied, _ignore_cancelled)
+
     def _await_deadline(self) -> None:
         self._stop_timer()
+        self._spread.follow()
         if self.drain.ended or math.isinf(self.drain.deadline):
             return
         if self.left() > 0:
@@ -116,6 +139,7 @@ class RunningDrain:
             waiter.callback(receipt)
 
     def _stop_timer(self) -> None:
+        self._spread.stop()
         timer, self._timer = self._timer, None
         if timer is not None and timer.active():
             timer.cancel()
@@ -126,7 +150,7 @@ def _ignore_cancelled(failure: Failure) -> None:
 
 
 class Drains:
-    """Every drain that runs, by scope, and the receipts of the last that ended."""
+    """Every drain that runs, by what it was opened by, and the receipts of the last that ended."""
 
     log = Logger()
 
@@ -140,8 +164,9 @@ class Drains:
     def __iter__(self) -> Iterator[RunningDrain]:
         return iter(list(self._running.values()))
 
-    def get(self, scope: Scope) -> RunningDrain | None:
-        return self._running.get(scope)
+    def get(self, key: Scope) -> RunningDrain | None:
+        """The one that runs and was opened by `key`."""
+        return self._running.get(key)
 
     def open(
         self,
@@ -151,11 +176,17 @@ class Drains:
         because: Because,
         timeout: float,
         ended: Callable[[Receipt], None] = lambda receipt: None,
+        key: Scope | None = None,
+        spread: float = 0.0,
     ) -> RunningDrain:
         """A drain of `scope` that lasts at most `timeout` seconds. `ended` hears its receipt.
 
+        It is found again by `key`, by default the scope itself. Its connections are cut evenly over the
+        last `spread` seconds of it.
+
         The caller publishes that nothing new may come, and then says `begin()`.
         """
+        key = key or scope
         now = self._clock.seconds()
         drain = Drain(
             subject=subject,
@@ -168,13 +199,13 @@ class Drains:
         )
 
         def conclude(receipt: Receipt) -> None:
-            del self._running[scope]
+            del self._running[key]
             self.receipts.append(receipt)
             self.log.info(_ENDED, receipt=receipt)
             ended(receipt)
 
-        running = RunningDrain(drain, self._plane, self._clock, conclude)
-        self._running[scope] = running
+        running = RunningDrain(drain, self._plane, self._clock, conclude, spread)
+        self._running[key] = running
         self.log.info(
             "drain of {subject} begins: {cause}, {live} connections, {timeout} s",
             subject=subject,

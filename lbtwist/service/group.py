@@ -2,22 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
+from typing import NamedTuple
 
 from twisted.application.service import Service
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from lbtwist.errors import Refused
 from lbtwist.interfaces import IDataPlane
 from lbtwist.model.address import Address
-from lbtwist.model.config import GroupSettings, Rejoin
+from lbtwist.model.config import GroupSettings, Recovery, Rejoin
 from lbtwist.model.drain import Because, Cause, State
-from lbtwist.model.members import Members, Wanted
-from lbtwist.model.plane import Rotation
+from lbtwist.model.health import CheckResult, Health, HealthRecord, Verdict
+from lbtwist.model.members import Choice, Members, Wanted
+from lbtwist.model.plane import Rotation, Scope
 from lbtwist.model.receipt import Receipt
 from lbtwist.model.registration import Admin, Membership, Origin, Registration
+from lbtwist.service.checks import Checks
 from lbtwist.service.draining import Drains, RunningDrain
+from lbtwist.service.slow_start import SlowStart
+
+_CHECKS = Because("health check")
+OPERATOR_CAUSES = {Admin.DRAIN: Cause.OPERATOR, Admin.MAINT: Cause.MAINTENANCE}
+
+
+class Surroundings(NamedTuple):
+    """What a group works with."""
+
+    plane: IDataPlane
+    drains: Drains
+    numbers: Iterator[int]
+    clock: IReactorTime
+    checks: Callable[[GroupSettings], Checks | None]
+    """Makes the checks that a group's settings ask for; None where they ask for none."""
 
 
 class ServerGroup(Service):
@@ -26,20 +45,19 @@ class ServerGroup(Service):
     log = Logger()
     name: str
 
-    def __init__(
-        self,
-        name: str,
-        settings: GroupSettings,
-        plane: IDataPlane,
-        drains: Drains,
-        numbers: Iterator[int],
-    ) -> None:
+    def __init__(self, name: str, settings: GroupSettings, around: Surroundings) -> None:
         self.name = name
         self.settings = settings
         self.members = Members(name)
-        self._plane = plane
-        self._drains = drains
-        self._numbers = numbers
+        self.choice = Choice(())
+        """Who may take new connections, as it was published."""
+        self._plane = around.plane
+        self._drains = around.drains
+        self._numbers = around.numbers
+        self._clock = around.clock
+        self._make_checks = around.checks
+        self._checks = around.checks(settings)
+        self._slow_start = SlowStart(around.clock, self._publish)
         self._emptied: Callable[[], None] | None = None
 
     def startService(self) -> None:
@@ -47,11 +65,20 @@ class ServerGroup(Service):
         super().startService()
         self.add(servers_of(self.settings), Because("file"))
 
+    def stopService(self) -> None:
+        """Check no more. Drains go on."""
+        super().stopService()
+        self._slow_start.stop()
+        if self._checks is not None:
+            self._checks.stop()
+
     def reconfigure(self, settings: GroupSettings) -> None:
         """Other settings from now on; running drains keep theirs (rules 3, 17 and 23), and the
         membership is not touched (rule 73). A group that was being retired stays."""
         self._emptied = None
-        self.settings = settings
+        before, self.settings = self.settings, settings
+        if settings.health_check != before.health_check:
+            self._change_checks(settings)
         self._publish()
 
     def add(
@@ -63,9 +90,10 @@ class ServerGroup(Service):
             self.members.check_free(wanted.name, address)
         mode = rejoin or self.settings.connection_draining.rejoin
         added = [self._admit(address, wanted, mode) for address, wanted in servers.items()]
+        self._check(added)
         self._publish()
         for registration in added:
-            self.log.debug("{server} added by {who}", server=registration.label, who=because.who)
+            self.log.info("{server} added by {who}", server=registration.label, who=because.who)
         return added
 
     def remove(
@@ -90,17 +118,22 @@ class ServerGroup(Service):
         self._tell_emptied()
 
     def drain(
-        self, registrations: Sequence[Registration], because: Because, timeout: float | None = None
+        self,
+        registrations: Sequence[Registration],
+        because: Because,
+        timeout: float | None = None,
+        admin: Admin = Admin.DRAIN,
     ) -> list[RunningDrain]:
-        """Take out of rotation and drain; at the end they are drained and registered (rule 60)."""
+        """Take out of rotation and drain; at the end they are drained and registered (rule 60), or with
+        `Admin.MAINT` in maintenance and not checked any more (rule 61)."""
         for registration in registrations:
-            registration.admin = Admin.DRAIN
-            registration.operator = because
+            registration.admin = admin
+            registration.because = because
         self._publish()
-        return [self._drain(each, Cause.OPERATOR, because, timeout) for each in registrations]
+        return [self._drain(each, OPERATOR_CAUSES[admin], because, timeout) for each in registrations]
 
     def ready(self, registration: Registration, because: Because) -> None:
-        """Undo `drain` at any time, and `remove` while its drain runs (rules 60 and 62).
+        """Undo `drain` and `maint` at any time, and `remove` while its drain runs (rules 60 and 62).
 
         Connections that are still alive stay. Raises Refused when the removal was not a verb's, is
         being cut, or its name or address was taken since.
@@ -109,8 +142,9 @@ class ServerGroup(Service):
         if not registration.registered:
             self.members.stay(registration)
         registration.admin = Admin.READY
-        registration.operator = because
-        self._withdraw(registration, Cause.REMOVAL, Cause.OPERATOR)
+        registration.because = because
+        self._withdraw(registration, Cause.REMOVAL, Cause.MAINTENANCE, Cause.OPERATOR)
+        self._check([registration])
         self._publish()
 
     def check_ready(self, registration: Registration) -> None:
@@ -118,9 +152,7 @@ class ServerGroup(Service):
         if registration.registered:
             return
         if registration.removed_by is not Origin.VERB:
-            raise Refused(
-                f"{registration.label} was removed by the {_word(registration.removed_by)}: add it there"
-            )
+            raise Refused(f"{registration.label} was removed by the {_word(registration.removed_by)}: add it there")
         if not _cancellable(registration):
             raise Refused(f"{registration.label} is being cut; its removal can't be undone any more")
         self.members.check_free(registration.name, registration.address)
@@ -131,12 +163,12 @@ class ServerGroup(Service):
         self._publish()
 
     def amend(self, servers: Mapping[Address, Wanted]) -> None:
-        """Other names and weights for registered servers; no connection is touched."""
+        """Other names, weights and limits for registered servers; no connection is touched."""
         self.members.rename({address: wanted.name for address, wanted in servers.items()})
         for address, wanted in servers.items():
             registration = self.members.current_at(address)
             assert registration is not None
-            registration.weight = wanted.weight
+            _describe(registration, wanted)
         self._publish()
 
     def check_min_healthy(self, leaving: Sequence[Registration]) -> None:
@@ -152,18 +184,98 @@ class ServerGroup(Service):
 
     def drain_of(self, registration: Registration) -> RunningDrain | None:
         """Its drain, where one runs."""
-        return self._drains.get(registration.scope)
+        return self._drains.get(registration.key)
+
+    def observe(self, registration: Registration, result: CheckResult) -> None:
+        """What a health check of it found (rules 20 to 31)."""
+        record = registration.record
+        if record is None or self.settings.health_check is None:
+            return
+        verdict = record.observe(result, self.settings.health_check.thresholds, self._clock.seconds())
+        if not result.own_fault:
+            self._request(registration, result.drain_requested)
+        if verdict.flipped:
+            self._flipped(registration, verdict, result.reason)
+        elif self.choice.fail_open or not self.choice.registrations:
+            self._publish()
+
+    def connect_failed(self, registration: Registration, reason: str) -> None:
+        """Live traffic could not connect to it: one failed check, and the next is made at once."""
+        if self._checks is not None and self.settings.health_check and self.settings.health_check.passive:
+            self.observe(registration, CheckResult(False, reason, 0.0))
+            self._checks.check_now(registration)
+
+    @property
+    def checks(self) -> Checks | None:
+        """The checks of its servers, where there are any."""
+        return self._checks
+
+    def _flipped(self, registration: Registration, verdict: Verdict, reason: str) -> None:
+        self.log.info(
+            "{server} is {state}: {reason}", server=registration.label, state=registration.health.value, reason=reason
+        )
+        self._publish()
+        if registration.health is Health.FAILING:
+            if verdict.own:
+                self._drain_unhealthy(registration, reason)
+        elif self.settings.connection_draining.recovery is Recovery.RESUME:
+            self._withdraw(registration, Cause.HEALTH)
+            self._publish()
+
+    def _drain_unhealthy(self, registration: Registration, reason: str) -> None:
+        """Rules 21, 22 and 27; a removal drain is not touched (rule 17)."""
+        timeout = self.settings.connection_draining.unhealthy_timeout
+        if timeout is None or not registration.registered:
+            return
+        if self._plane.tally(registration.scope).live:
+            self._drain(registration, Cause.HEALTH, _CHECKS._replace(why=reason), timeout)
+
+    def _request(self, registration: Registration, requested: bool) -> None:
+        """The server asks to be drained, or does so no longer (rule 31)."""
+        if requested == registration.requested or not registration.registered:
+            return
+        registration.requested = requested
+        if requested:
+            self._publish()
+            self._drain(registration, Cause.SERVER_REQUEST, _CHECKS, None)
+        else:
+            self._withdraw(registration, Cause.SERVER_REQUEST)
+            self._publish()
+
+    def _change_checks(self, settings: GroupSettings) -> None:
+        """Other checks: the counts begin anew, the states stay (rules 26 and 30)."""
+        if self._checks is not None:
+            self._checks.stop()
+        self._checks = self._make_checks(settings)
+        for registration in self.members:
+            if self._checks is None:
+                registration.record = None
+                self._request(registration, False)
+            elif registration.record is None:
+                registration.record = HealthRecord(Health.PASSING)
+            else:
+                registration.record.settings_changed()
+        self._check(list(self.members))
+
+    def _check(self, registrations: Collection[Registration]) -> None:
+        if self._checks is not None and self.running:
+            checked = [r for r in registrations if _is_checked(r)]
+            self._checks.begin(checked, self.observe)
 
     def _admit(self, address: Address, wanted: Wanted, rejoin: Rejoin) -> Registration:
         earlier = self.members.leaving_from(address)
         if rejoin is Rejoin.CANCEL_DRAIN and earlier and _cancellable(earlier[-1]):
             return self._take_back(earlier[-1], wanted)
-        registration = Registration(next(self._numbers), self.name, wanted.name, address, wanted.weight)
+        registration = Registration(next(self._numbers), self.name, wanted.name, address)
+        _describe(registration, wanted)
+        if self._checks is not None:
+            registration.record = HealthRecord()
         self.members.register(registration, earlier if rejoin is not Rejoin.ALONGSIDE else ())
         return registration
 
     def _take_back(self, registration: Registration, wanted: Wanted) -> Registration:
-        registration.name, registration.weight = wanted
+        registration.name = wanted.name
+        _describe(registration, wanted)
         self.members.stay(registration)
         self._withdraw(registration, Cause.REMOVAL)
         return registration
@@ -171,27 +283,54 @@ class ServerGroup(Service):
     def _drain(
         self, registration: Registration, cause: Cause, because: Because, timeout: float | None
     ) -> RunningDrain:
-        seconds = self.settings.connection_draining.timeout if timeout is None else timeout
-        running = self._drains.get(registration.scope)
+        draining = self.settings.connection_draining
+        seconds = draining.timeout if timeout is None else timeout
+        running = self._drains.get(registration.key)
         if running is not None:
+            if cause is not Cause.HEALTH:
+                running.widen(registration.scope)
             running.join(cause, because, seconds)
             return running
-        ended = partial(self._drained, registration)
-        running = self._drains.open(registration.label, registration.scope, cause, because, seconds, ended)
+        running = self._drains.open(
+            registration.label,
+            registration.scope,
+            cause,
+            because,
+            seconds,
+            partial(self._drained, registration),
+            key=registration.key,
+            spread=draining.spread,
+        )
         registration.drain = running.drain
         running.begin()
         return running
 
     def _drained(self, registration: Registration, receipt: Receipt) -> None:
         """Its drain has ended. What becomes of it, and of those that waited for it, the facts say."""
+        drain = registration.drain
+        assert drain is not None
         registration.concluded()
         joined = False
         if registration.membership is Membership.GONE:
             joined = self.members.discard(registration)
             self._plane.forget(registration.scope)
+            if self._checks is not None:
+                self._checks.end(registration)
             self._tell_emptied()
-        if joined or registration.takes_new:
+        else:
+            self._leave_seats(registration, drain.scope)
+            if self._checks is not None and not _is_checked(registration):
+                self._checks.end(registration)
+        if joined or registration.takes_new or self.choice.fail_open or not self.choice.registrations:
             self._publish()
+
+    def _leave_seats(self, registration: Registration, drained: Scope) -> None:
+        """Seats whose connections have ended are given up, where it has got a further one (rule 29)."""
+        rest = [seat for seat in registration.seats if seat not in drained.numbers]
+        if rest and not self._plane.tally(drained).live:
+            registration.past += self._plane.tally(drained)
+            self._plane.forget(drained)
+            registration.seats = rest
 
     def _tell_emptied(self) -> None:
         if self._emptied is not None and not self.members:
@@ -200,23 +339,75 @@ class ServerGroup(Service):
 
     def _withdraw(self, registration: Registration, *causes: Cause) -> None:
         for cause in causes:
-            if running := self._drains.get(registration.scope):
+            if running := self._drains.get(registration.key):
                 running.withdraw(cause)
 
     def _publish(self) -> None:
+        """Tell the data plane who may take new connections."""
+        before, choice = self.choice, self.members.rotation(self.settings.fail_open)
+        self.choice = choice
+        if choice.fail_open != before.fail_open:
+            self._tell_fail_open(choice)
+        if choice.fail_open:
+            self._take_seats(choice)
+        self._slow_start.follow(before, choice, self.settings.slow_start)
+        settings = self.settings
         self._plane.rotate(
             self.name,
-            Rotation(self.members.rotation(), self.settings.scheduler, self.settings.retries),
+            Rotation(
+                members=tuple(registration.member for registration in choice.registrations),
+                scheduler=settings.scheduler,
+                retries=settings.retries,
+                persistence=settings.session_persistence.seconds,
+                max_queue=settings.max_queue,
+                queue_timeout=settings.queue_timeout,
+            ),
         )
+
+    def _take_seats(self, choice: Choice) -> None:
+        """What is accepted while none may does not belong to a running drain (rule 29)."""
+        for registration in choice.registrations:
+            drain = registration.drain
+            if drain is not None and registration.seats[-1] in drain.scope.numbers:
+                registration.seats.append(next(self._numbers))
+
+    def _tell_fail_open(self, choice: Choice) -> None:
+        if choice.fail_open:
+            servers = ", ".join(registration.label for registration in choice.registrations)
+            self.log.warn(
+                "{group}: no server may take new connections, so {servers} are used (fail_open)",
+                group=self.name,
+                servers=servers,
+            )
+        else:
+            self.log.info("{group}: fail_open is over", group=self.name)
+
+
+def servers_of(settings: GroupSettings) -> dict[Address, Wanted]:
+    """The servers that a group's settings name by an address."""
+    return {
+        server.address: Wanted(name, server.weight, server.max_connections, server.backup, server.zone)
+        for name, server in settings.servers.items()
+        if isinstance(server.address, Address)
+    }
+
+
+def _describe(registration: Registration, wanted: Wanted) -> None:
+    registration.weight = wanted.weight
+    registration.max_connections = wanted.max_connections
+    registration.backup = wanted.backup
+    registration.zone = wanted.zone
+
+
+def _is_checked(registration: Registration) -> bool:
+    """Not in maintenance, once its drain has ended (rule 61), and not gone."""
+    if registration.membership is Membership.GONE:
+        return False
+    return registration.admin is not Admin.MAINT or registration.drain is not None
 
 
 def _word(origin: Origin | None) -> str:
     return origin.value if origin else "load balancer"
-
-
-def servers_of(settings: GroupSettings) -> dict[Address, Wanted]:
-    """The servers that a group's settings name."""
-    return {server.address: Wanted(name, server.weight) for name, server in settings.servers.items()}
 
 
 def _cancellable(registration: Registration) -> bool:

@@ -76,7 +76,7 @@ def group_row(balancer: LoadBalancer, group: ServerGroup) -> Row:
 
 def server_row(balancer: LoadBalancer, registration: Registration) -> Row:
     tally = balancer.plane.tally(registration.scope)
-    drain = balancer.drains.get(registration.scope)
+    drain = balancer.drains.get(registration.key)
     return {
         "server": registration.label,
         "address": str(registration.address),
