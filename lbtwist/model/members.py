@@ -47,6 +47,10 @@ class Members:
     def get(self, number: int) -> Registration | None:
         return self._by_number.get(number)
 
+    def seated(self, seat: int) -> Registration | None:
+        """The one that the data plane knows by that number."""
+        return self._by_number.get(seat) or next((r for r in self if seat in r.seats), None)
+
     def current(self, name: str) -> Registration | None:
         """The registered one of that name, not one that is leaving."""
         return self._by_name.get(name)

@@ -61,6 +61,8 @@ class Registration:
     admin: Admin = Admin.READY
     record: HealthRecord | None = None
     """What its checks found; without checks it is healthy (rule 30)."""
+    unresolved: bool = False
+    """Its name can't be resolved at present; its address is the last one that was known."""
     requested: bool = False
     """The server asks to be drained (rule 31)."""
     drain: Drain | None = None
@@ -147,7 +149,7 @@ class Registration:
             return "drained"
         if self.waits_for:
             return "initial"
-        return _HEALTH_STATES[self.health]
+        return "unhealthy" if self.unresolved else _HEALTH_STATES[self.health]
 
     @property
     def reason(self) -> str:
@@ -207,6 +209,12 @@ _TESTS = (
         lambda r: not r.requested,
         lambda r: "drain" if r.requested else "none",
         lambda r: Cause.SERVER_REQUEST.word,
+    ),
+    _Test(
+        "name",
+        lambda r: not r.unresolved,
+        lambda r: "not resolved" if r.unresolved else "resolved",
+        lambda r: "name_not_resolved",
     ),
     _Test(
         "health",

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
+from lbtwist.interfaces import IScheduler
+from lbtwist.net.dialing import IDialer
 from lbtwist.net.direct import DirectDialer
 from lbtwist.net.plane import DataPlane
 from lbtwist.net.poller import Poller
@@ -12,10 +15,17 @@ from lbtwist.net.port import open_port
 from lbtwist.net.sweep import Sweep
 
 
-def data_plane(reactor: Any) -> DataPlane:
+class Net(NamedTuple):
+    """A data plane, and what it connects with."""
+
+    plane: DataPlane
+    dialer: IDialer
+
+
+def data_plane(reactor: Any, make_scheduler: Callable[[str], IScheduler]) -> Net:
     """A data plane with a poller of its own, nested in `reactor`."""
     poller = Poller(reactor)
     sweep = Sweep(reactor)
-    return DataPlane(
-        reactor, DirectDialer(poller, sweep), sweep, partial(open_port, poller=poller, reactor=reactor)
-    )
+    dialer = DirectDialer(poller, sweep)
+    opening = partial(open_port, poller=poller, reactor=reactor)
+    return Net(DataPlane(reactor, dialer, sweep, opening, make_scheduler), dialer)

@@ -23,8 +23,9 @@ from lbtwist.model.reference import Reference
 from lbtwist.model.registration import Registration
 from lbtwist.net.assembly import data_plane
 from lbtwist.service.draining import Drains, RunningDrain
-from lbtwist.service.group import ServerGroup
+from lbtwist.service.group import ServerGroup, Surroundings
 from lbtwist.service.listener import Listener
+from lbtwist.service.makers import Makers
 
 
 @implementer(IDataPlaneObserver)
@@ -37,7 +38,8 @@ class LoadBalancer(MultiService):
     @classmethod
     def from_config(cls, config: Config, reactor: Any) -> LoadBalancer:
         """A load balancer with a data plane of its own in `reactor`, ready to be started."""
-        return cls(config, data_plane(reactor), reactor)
+        net = data_plane(reactor)
+        return cls(config, net.plane, reactor, makers=Makers.of(reactor, net.dialer))
 
     def __init__(
         self,
@@ -45,6 +47,7 @@ class LoadBalancer(MultiService):
         plane: IDataPlane,
         clock: IReactorTime,
         wall: Callable[[], float] = time.time,
+        makers: Makers | None = None,
     ) -> None:
         super().__init__()
         self.filed = config
@@ -64,6 +67,10 @@ class LoadBalancer(MultiService):
         self._group_services = _room("server_groups", self)
         self._listener_services = _room("listeners", self)
         self._numbers = count(1)
+        makers = makers or Makers.of(clock)
+        self._around = Surroundings(
+            plane, self.drains, self._numbers, clock, makers.checks, makers.source, makers.resolving
+        )
         self._leaving: RunningDrain | None = None
         self._hurried = False
         plane.observe(self)
@@ -79,7 +86,7 @@ class LoadBalancer(MultiService):
 
     def add_group(self, name: str, settings: GroupSettings) -> ServerGroup:
         """A server group; it registers its servers when it is started, at once in a running balancer."""
-        group = self.groups[name] = ServerGroup(name, settings, self.plane, self.drains, self._numbers)
+        group = self.groups[name] = ServerGroup(name, settings, self._around)
         group.setServiceParent(self._group_services)
         return group
 
@@ -141,7 +148,10 @@ class LoadBalancer(MultiService):
         return group
 
     def connect_failed(self, number: int, reason: str) -> None:
-        self.log.debug("connecting to registration {number} failed: {reason}", number=number, reason=reason)
+        for group in self.groups.values():
+            if registration := group.members.seated(number):
+                group.connect_failed(registration, reason)
+                return
 
     def listening(self) -> Deferred[None]:
         """Fires when every listener accepts, or has failed to and said so."""

@@ -11,17 +11,21 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from lbtwist.errors import Refused
-from lbtwist.interfaces import IDataPlane
+from lbtwist.interfaces import IDataPlane, IServerSource
 from lbtwist.model.address import Address
 from lbtwist.model.config import GroupSettings, Recovery, Rejoin
 from lbtwist.model.drain import Because, Cause, State
+from lbtwist.model.hostname import HostName
 from lbtwist.model.health import CheckResult, Health, HealthRecord, Verdict
-from lbtwist.model.members import Choice, Members, Wanted
+from lbtwist.model.members import Changes, Choice, Members, Wanted
 from lbtwist.model.plane import Rotation, Scope
 from lbtwist.model.receipt import Receipt
 from lbtwist.model.registration import Admin, Membership, Origin, Registration
 from lbtwist.service.checks import Checks
+from lbtwist.service.discovery import Discovery
 from lbtwist.service.draining import Drains, RunningDrain
+from lbtwist.service.named import NamedServers
+from lbtwist.service.resolving import Resolving
 from lbtwist.service.slow_start import SlowStart
 
 _CHECKS = Because("health check")
@@ -37,6 +41,10 @@ class Surroundings(NamedTuple):
     clock: IReactorTime
     checks: Callable[[GroupSettings], Checks | None]
     """Makes the checks that a group's settings ask for; None where they ask for none."""
+    sources: Callable[[GroupSettings], IServerSource | None]
+    """Makes the source that a group's settings name."""
+    names: Callable[[HostName, Callable[[Address | None, str], None]], Resolving]
+    """Makes what resolves the name of a server."""
 
 
 class ServerGroup(Service):
@@ -58,17 +66,28 @@ class ServerGroup(Service):
         self._make_checks = around.checks
         self._checks = around.checks(settings)
         self._slow_start = SlowStart(around.clock, self._publish)
+        self._make_source = around.sources
+        self.discovery = self._discovery(settings)
+        """Where its members come from, where they are discovered."""
+        self.named = NamedServers(self, around.names)
+        """Its servers that are given by name."""
         self._emptied: Callable[[], None] | None = None
 
     def startService(self) -> None:
         """Register the servers of the settings and publish them."""
         super().startService()
         self.add(servers_of(self.settings), Because("file"))
+        self.named.follow(self.settings)
+        if self.discovery is not None:
+            self.discovery.start()
 
     def stopService(self) -> None:
         """Check no more. Drains go on."""
         super().stopService()
         self._slow_start.stop()
+        self.named.stop()
+        if self.discovery is not None:
+            self.discovery.stop()
         if self._checks is not None:
             self._checks.stop()
 
@@ -79,6 +98,9 @@ class ServerGroup(Service):
         before, self.settings = self.settings, settings
         if settings.health_check != before.health_check:
             self._change_checks(settings)
+        if settings.discovery != before.discovery:
+            self._change_discovery(settings)
+        self.named.follow(settings)
         self._publish()
 
     def add(
@@ -171,6 +193,30 @@ class ServerGroup(Service):
             _describe(registration, wanted)
         self._publish()
 
+    def merge(self, difference: Changes, because: Because, origin: Origin) -> list[str]:
+        """What a file or a source says anew of servers, over what operators did to the same ones.
+
+        What it does not speak of stays as it is. Returns what was changed, a line each.
+        """
+        members = self.members
+        gone = {address for address in difference.removed if members.current_at(address)}
+        for address, wanted in difference.added.items():
+            other = members.current(wanted.name)
+            if other is not None and other.address != address:
+                gone.add(other.address)
+        leaving = [r for r in members if r.registered and r.address in gone]
+        self.remove(leaving, because, origin)
+        said = {**difference.added, **difference.changed}
+        there = {address: wanted for address, wanted in said.items() if members.current_at(address)}
+        self.amend(there)
+        new = {address: wanted for address, wanted in difference.added.items() if address not in there}
+        added = self.add(new, because)
+        return [
+            *(f"{registration.label} removed" for registration in leaving),
+            *(f"{self.name}/{wanted.name} changed" for wanted in there.values()),
+            *(f"{registration.label} added" for registration in added),
+        ]
+
     def check_min_healthy(self, leaving: Sequence[Registration]) -> None:
         """Raises Refused when too few would be left to take new connections (rule 66)."""
         needed = self.settings.min_healthy.needed(self.members.registered)
@@ -197,6 +243,13 @@ class ServerGroup(Service):
         if verdict.flipped:
             self._flipped(registration, verdict, result.reason)
         elif self.choice.fail_open or not self.choice.registrations:
+            self._publish()
+
+    def resolved(self, address: Address, known: bool) -> None:
+        """The name of the server at `address` is resolved, or can't be at present."""
+        registration = self.members.current_at(address)
+        if registration is not None and registration.unresolved is known:
+            registration.unresolved = not known
             self._publish()
 
     def connect_failed(self, registration: Registration, reason: str) -> None:
@@ -256,6 +309,19 @@ class ServerGroup(Service):
             else:
                 registration.record.settings_changed()
         self._check(list(self.members))
+
+    def _discovery(self, settings: GroupSettings) -> Discovery | None:
+        source = self._make_source(settings)
+        if source is None or settings.discovery is None:
+            return None
+        return Discovery(self, settings.discovery, source)
+
+    def _change_discovery(self, settings: GroupSettings) -> None:
+        before, self.discovery = self.discovery, self._discovery(settings)
+        if before is not None:
+            before.stop()
+        if self.discovery is not None and self.running:
+            self.discovery.start(before)
 
     def _check(self, registrations: Collection[Registration]) -> None:
         if self._checks is not None and self.running:

@@ -10,7 +10,7 @@ from twisted.logger import Logger
 from lbtwist.errors import BindError, ConfigurationError, Problem, Refused
 from lbtwist.model.config import Config, GroupSettings, ListenerSettings
 from lbtwist.model.drain import Because
-from lbtwist.model.members import Changes, changes
+from lbtwist.model.members import changes
 from lbtwist.model.registration import Origin
 from lbtwist.service.balancer import LoadBalancer
 from lbtwist.service.group import ServerGroup, servers_of
@@ -128,26 +128,7 @@ def _apply_group(group: ServerGroup, old: GroupSettings | None, new: GroupSettin
     difference = changes(servers_of(old) if old else {}, servers_of(new))
     group.reconfigure(new)
     yield f"server group {group.name} changed"
-    yield from _apply_members(group, difference)
-
-
-def _apply_members(group: ServerGroup, difference: Changes) -> Iterator[str]:
-    """The file's word on servers, over what operators did to the same ones."""
-    members = group.members
-    removed = {a for a in difference.removed if members.current_at(a)}
-    for address, wanted in difference.added.items():
-        other = members.current(wanted.name)
-        if other is not None and other.address != address:
-            removed.add(other.address)
-    leaving = [r for r in members if r.registered and r.address in removed]
-    group.remove(leaving, _FILE, Origin.FILE)
-    yield from (f"{registration.label} removed" for registration in leaving)
-    said = {**difference.added, **difference.changed}
-    there = {address: wanted for address, wanted in said.items() if members.current_at(address)}
-    group.amend(there)
-    yield from (f"{group.name}/{wanted.name} changed" for wanted in there.values())
-    new = {a: wanted for a, wanted in difference.added.items() if a not in there}
-    yield from (f"{registration.label} added" for registration in group.add(new, _FILE))
+    yield from group.merge(difference, _FILE, Origin.FILE)
 
 
 async def _apply_listeners(balancer: LoadBalancer, new: Config, opened: dict[str, Listener]) -> list[str]:
