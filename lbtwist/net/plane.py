@@ -54,6 +54,8 @@ class DataPlane:
         """Listeners whose port is bound and does not accept yet."""
         self._listeners: dict[int, RelayFactory] = {}
         self._registrations: dict[int, Ledger] = {}
+        self._past = Tally()
+        """The counters of listeners that are forgotten: they stay in those of all."""
         self._observer: IDataPlaneObserver | None = None
 
     def observe(self, observer: IDataPlaneObserver) -> None:
@@ -83,7 +85,8 @@ class DataPlane:
         self._group(group).update(rotation)
 
     def tally(self, scope: Scope) -> Tally:
-        return sum((ledger.tally() for ledger in self._ledgers(scope)), Tally())
+        start = self._past if scope.kind is ScopeKind.ALL else Tally()
+        return sum((ledger.tally() for ledger in self._ledgers(scope)), start)
 
     def when_empty(self, scope: Scope) -> Deferred[None]:
         return Deferred.fromCoroutine(self._emptiness(scope))
@@ -108,6 +111,8 @@ class DataPlane:
         return [connection.view(now) for connection in self._live(scope)]
 
     def forget(self, scope: Scope) -> None:
+        if scope.kind is ScopeKind.LISTENER:
+            self._past += self.tally(scope)
         known: dict[int, Any] = (
             self._registrations if scope.kind is ScopeKind.REGISTRATION else self._listeners
         )
@@ -120,7 +125,7 @@ class DataPlane:
     def _group(self, name: str) -> GroupRotation:
         group = self._groups.get(name)
         if group is None:
-            group = self._groups[name] = GroupRotation(self._make_scheduler, self._clock.seconds)
+            group = self._groups[name] = GroupRotation(self._make_scheduler, self._clock)
         return group
 
     def _adopt(self, policy: ListenerPolicy, group: GroupRotation) -> RelayFactory:

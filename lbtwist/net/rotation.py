@@ -6,7 +6,10 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-from lbtwist.interfaces import IScheduler
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import Cooperator
+
+from lbtwist.interfaces import IIncremental, IScheduler
 from lbtwist.model.persistence import SourceTable
 from lbtwist.model.plane import Member, Rotation
 
@@ -28,12 +31,13 @@ class IUnderWay(Protocol):
 class GroupRotation:
     """The rotation of one group, how busy its members are, and the connections that have no server yet."""
 
-    def __init__(self, make_scheduler: Callable[[str], IScheduler], seconds: Callable[[], float]) -> None:
+    def __init__(self, make_scheduler: Callable[[str], IScheduler], clock: IReactorTime) -> None:
         self.rotation = Rotation()
         self.under_way: dict[IUnderWay, None] = {}
         self.waiting: deque[IUnderWay] = deque()
         self._make_scheduler = make_scheduler
-        self._seconds = seconds
+        self._seconds = clock.seconds
+        self._cooperator = Cooperator(scheduler=lambda call: clock.callLater(0, call))
         self._scheduler = make_scheduler(self.rotation.scheduler)
         self._members: dict[int, Member] = {}
         self._busy: dict[int, int] = {}
@@ -47,8 +51,9 @@ class GroupRotation:
         self._members = {member.number: member for member in rotation.members}
         if rotation.scheduler != before.scheduler:
             self._change_scheduler(rotation)
-        elif rotation.members != before.members:
+        if rotation.members != before.members or rotation.scheduler != before.scheduler:
             self._scheduler.update(rotation.members)
+            self._rebuild()
         if rotation.persistence != before.persistence:
             self._ties = SourceTable(rotation.persistence) if rotation.persistence else None
         for connection in list(self.under_way):
@@ -113,8 +118,12 @@ class GroupRotation:
 
     def _change_scheduler(self, rotation: Rotation) -> None:
         self._scheduler = self._make_scheduler(rotation.scheduler)
-        self._scheduler.update(rotation.members)
         if self._scheduler.counting:
             for number, count in self._busy.items():
                 for _ in range(count):
                     self._scheduler.taken(number)
+
+    def _rebuild(self) -> None:
+        """What an update leaves to do is done in the reactor's idle moments."""
+        if IIncremental.providedBy(self._scheduler):
+            self._cooperator.cooperate(self._scheduler.rebuild())
