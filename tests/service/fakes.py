@@ -1,12 +1,10 @@
-"""A data plane in memory, whose connections are opened and ended by the test, and balancers on it."""
+"""A data plane in memory, whose connections are opened and ended by the test."""
 
 from __future__ import annotations
 
-import tomllib
 from collections import Counter
 from collections.abc import Iterable
 from itertools import count
-from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
@@ -14,14 +12,8 @@ from zope.interface import implementer
 
 from lbtwist.errors import BindError
 from lbtwist.interfaces import IDataPlane, IDataPlaneObserver
-from lbtwist.model.config import Config, parse
 from lbtwist.model.endpoint import Endpoint
 from lbtwist.model.plane import EVERYTHING, ConnectionView, ListenerPolicy, Member, Rotation, Scope, Tally
-from lbtwist.service.balancer import LoadBalancer
-from lbtwist.service.verbs.verb import Call, Caller, Progress, Role
-
-WALL = 1_700_000_000.0
-"""The wall clock of a balancer made here, until the test steps it."""
 
 
 class FakeConnection:
@@ -224,46 +216,3 @@ class FakeDataPlane:
         late: Deferred[None] = Deferred()
         self._late.append(late)
         return late
-
-
-def config(toml: str) -> Config:
-    """The configuration in `toml`."""
-    return parse(tomllib.loads(toml))
-
-
-class Bench:
-    """A load balancer on a FakeDataPlane and a `task.Clock`; the wall clock is another, stepped apart."""
-
-    def __init__(self, toml: str, *, start: bool = True) -> None:
-        self.clock = Clock()
-        self.plane = FakeDataPlane(self.clock)
-        self.wall = WALL
-        self.balancer = LoadBalancer(
-            config(toml), self.plane, self.clock, lambda: self.wall + self.clock.seconds()
-        )
-        if start:
-            self.balancer.privilegedStartService()
-            self.balancer.startService()
-
-    def call(self, progress: Progress | None = None, who: str = "ada") -> Call:
-        """What a verb is given first."""
-        return Call(self.balancer, Caller(who, "192.0.2.9", Role.OPERATE), progress)
-
-    def row(self, rows: Any, **wanted: Any) -> dict[str, Any]:
-        """The one row of a verb's data that has these values."""
-        (found,) = [row for row in rows if all(row[key] == value for key, value in wanted.items())]
-        return dict(found)
-
-    def rotation(self, group: str = "app") -> list[str]:
-        """Who may take new connections, as shown."""
-        return [member.label for member in self.plane.rotations[group].members]
-
-    def connect(self, label: str, times: int = 1) -> list[FakeConnection]:
-        """Connections to a registration in rotation, through the first listener of its group."""
-        group = label.split("/")[0]
-        (member,) = [each for each in self.plane.rotations[group].members if each.label == label]
-        listener = next(
-            (each.number for each in self.balancer.listeners.values() if each.settings.server_group == group),
-            0,
-        )
-        return [self.plane.open(member, listener) for _ in range(times)]

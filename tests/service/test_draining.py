@@ -17,7 +17,8 @@ from lbtwist.model.drain import NEVER, Because, Cause, State
 from lbtwist.model.plane import EVERYTHING, Member, Scope
 from lbtwist.model.receipt import Receipt
 from lbtwist.service.draining import KEPT_RECEIPTS, Drains, RunningDrain
-from tests.service.fakes import WALL, FakeConnection, FakeDataPlane
+from tests.service.bench import WALL
+from tests.service.fakes import FakeConnection, FakeDataPlane
 
 ADA = Because("ada", "kernel update")
 
