@@ -41,4 +41,4 @@ class GroupRotation:
 
     def order(self) -> Iterator[Member]:
         """Members in order of preference for one new connection."""
-        return self._scheduler.order()
+        return self._scheduler.order("")
