@@ -104,17 +104,35 @@ class IScheduler(Interface):
         """From the return of this call choose among `members`, all of a weight above 0."""
 
     def order(client: str) -> Iterator[Member]:
-        """Members in order of preference for a new connection from the address `client`.
+        """Members in order of preference for a new connection from the IP address `client`.
 
-        Each is yielded at most once, lazily, and only while it is a member. The first one is the
-        choice; the others are for when it can't be connected, or is full.
+        `client` is in its canonical form and without the port; empty for one that has none (a Unix
+        socket). Each is yielded at most once, lazily, and only while it is a member. The first one is
+        the choice; the others are for when it can't be connected, or is full.
         """
 
     def taken(number: int) -> None:
-        """A connection was given to member `number`, which may have ceased to be one."""
+        """A connection is given to member `number`, which may have ceased to be one.
+
+        Told before it is connected, or many that arrive at once would all be given to the same one.
+        A scheduler that takes over from another is told of each connection that there is.
+        """
 
     def released(number: int) -> None:
-        """A connection to member `number` has ended; it may have ceased to be one."""
+        """A connection that was `taken` has ended, or was not made. The member may be one no more."""
+
+
+class IIncremental(Interface):
+    """Provided by a scheduler whose `update` leaves work that is too long to be done at once."""
+
+    def rebuild() -> Iterator[None]:
+        """The work that is left, at most 10 ms of it with each `next`.
+
+        After each `update` the owner takes a step now and then, between other events, until the
+        iterator ends: `twisted.internet.task.cooperate(scheduler.rebuild())` does just that. An earlier
+        iterator may be dropped or run on; they do the same work. Until it is done, `order` yields
+        the members of the last `update`, though perhaps not those that are new.
+        """
 
 
 class ISchedulerMaker(Interface):

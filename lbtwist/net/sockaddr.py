@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import struct
@@ -37,6 +38,8 @@ def address_of(sockaddr: Any) -> SocketAddress:
 
 def lent(fd: int, use: Callable[[socket.SocketType], T]) -> T:
     """`use` called with a socket object on `fd`, which stays open. Raises OSError."""
+    if fd < 0:
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
     # A family spares two getsockopt. It is not checked, and decides only how much room there is for
     # an address: a Unix socket's is the longest, and each address tells its own family.
     borrowed = socket.SocketType(socket.AF_UNIX, socket.SOCK_STREAM, 0, fd)

@@ -17,7 +17,6 @@ from twisted.internet.protocol import ServerFactory
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 
-from lbtwist.console import ssh
 from lbtwist.console.service import ConsoleService
 from lbtwist.errors import BindError, ConfigurationError
 from lbtwist.model.endpoint import Endpoint, parse_endpoint
@@ -365,26 +364,6 @@ def _receive(client: socket.socket) -> bytes:
         return client.recv(65536)
     except ConnectionResetError:
         return b""
-
-
-@pytest_twisted.ensureDeferred
-async def test_the_oldest_of_too_many_strangers_goes(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ssh, "MAX_UNKNOWN", 2)
-    running = start()
-    clients = [await deferToThread(socket.create_connection, ("127.0.0.1", running.port)) for _ in range(3)]
-    await running.until(lambda: len(running.service._factory._connections) == 2)
-
-    def is_closed(client: socket.socket) -> bool:
-        client.settimeout(10)
-        while piece := _receive(client):
-            if b"SSH-2.0" in piece and client is not clients[0]:
-                return False
-        return True
-
-    closed = [await deferToThread(is_closed, client) for client in clients]
-    for client in clients:
-        client.close()
-    assert closed == [True, False, False]
 
 
 @pytest_twisted.ensureDeferred

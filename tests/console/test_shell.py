@@ -81,6 +81,12 @@ def test_control_c_stops_the_waiting() -> None:
     assert session.shown == "lb> "
 
 
+def test_control_c_in_one_piece_with_the_line_that_it_stops() -> None:
+    session = Session().type("wait app/ecs01\r\x03servers api\r")
+    assert session.balancer.given_up == 1
+    assert session.asked == ["wait", "servers"]
+
+
 def test_what_is_typed_ahead_comes_after() -> None:
     session = Session().type("wait app/ecs01\rservers api\rsta")
     assert session.asked == ["wait"]

@@ -9,7 +9,11 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from twisted.conch.ssh.common import NS
-from twisted.conch.ssh.connection import MSG_CHANNEL_OPEN_CONFIRMATION, MSG_CHANNEL_OPEN_FAILURE
+from twisted.conch.ssh.connection import (
+    MSG_CHANNEL_CLOSE,
+    MSG_CHANNEL_OPEN_CONFIRMATION,
+    MSG_CHANNEL_OPEN_FAILURE,
+)
 from twisted.conch.ssh.keys import Key
 from twisted.conch.ssh.transport import MSG_DISCONNECT, MSG_SERVICE_REQUEST
 from twisted.internet.error import ConnectionDone
@@ -21,7 +25,7 @@ from lbtwist.console.channels import MAX_CHANNELS, Channels
 from lbtwist.console.keys import Identity, RoleFiles
 from lbtwist.console.login import LOGIN_GRACE, Operator
 from lbtwist.console.session import MAX_BACKLOG, WINDOW, SessionChannel
-from lbtwist.console.ssh import CLOSING_TIME, ConsoleFactory, ConsoleTransport
+from lbtwist.console.ssh import CLOSING_TIME, MAX_UNKNOWN, ConsoleFactory, ConsoleTransport
 from lbtwist.service.verbs.verb import Result, Role
 from tests.console.fakes import FakeBalancer
 from tests.console.recorder import make_desk
@@ -87,6 +91,20 @@ def test_a_stranger_that_sends_something_now_and_then_has_no_more_time() -> None
     server.ssh.dataReceived(b"S")
     server.clock.advance(LOGIN_GRACE / 2 + 0.1)
     assert server.wire.disconnecting
+    server.closed()
+
+
+def test_the_oldest_of_too_many_strangers_goes() -> None:
+    server = Server()
+    later = []
+    for _ in range(MAX_UNKNOWN):
+        assert not server.wire.disconnected
+        later.append(server.factory.buildProtocol(None))
+        later[-1].makeConnection(StringTransport())
+    assert server.wire.disconnected
+    assert not any(each.transport.disconnected for each in later)
+    for each in later:
+        each.connectionLost(Failure(ConnectionDone()))
     server.closed()
 
 
@@ -228,6 +246,16 @@ def test_a_channel_has_one_face() -> None:
     assert connection.channels.busy
     connection.channels.serviceStopped()
     assert connection.balancer.given_up == 1
+
+
+def test_a_request_is_answered_before_anything_else_is_sent() -> None:
+    connection = Connection()
+    channel = connection.open()
+    assert channel is not None
+    assert channel.requestReceived(b"exec", NS(b"servers"))
+    assert connection.transport.kinds() == [MSG_CHANNEL_OPEN_CONFIRMATION]
+    connection.clock.advance(0)
+    assert connection.transport.kinds()[-1] == MSG_CHANNEL_CLOSE
 
 
 def test_a_channel_that_closes_before_it_begins_leaves_no_timer() -> None:

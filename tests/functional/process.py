@@ -49,11 +49,12 @@ class Twistd:
         self._command = [*wrapper, TWISTD, "-n", "--pidfile=", "lb", *map(str, arguments)]
         self._environ = dict(environ or {})
         self._log = directory / "stdout.txt"
-        self._manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._manager: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Twistd:
         address = self.directory / "notify"
+        self._manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
         self._manager.bind(str(address))
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
@@ -106,9 +107,10 @@ class Twistd:
 
     def heard(self) -> list[str]:
         """`notes`, brought up to date. Fails when the process has ended without a word of its own."""
+        assert self._manager is not None
         with contextlib.suppress(BlockingIOError):
             while True:
-                self.notes += self._manager.recv(4096, socket.MSG_DONTWAIT).decode().split("\n")
+                self.notes += self._manager.recv(4096).decode().split("\n")
         assert self.running or "STOPPING=1" in self.notes, f"it has ended:\n{self.log}"
         return self.notes
 
@@ -156,7 +158,8 @@ class Twistd:
                 self.signal(number)
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     self.wait(3)
-        self._manager.close()
+        if self._manager is not None:
+            self._manager.close()
 
     def __str__(self) -> str:
         return shlex.join(self._command)

@@ -7,6 +7,7 @@ happen that can.
 
 from __future__ import annotations
 
+import select
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -22,6 +23,7 @@ from twisted.internet.interfaces import (
     IReactorTime,
     ITCPTransport,
 )
+from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -32,6 +34,31 @@ CAPACITY = 64 * 1024
 """Bytes that an end takes in before it is read from: the kernel's buffers."""
 CLIENT = IPv4Address("TCP", "192.0.2.1", 50000)
 SERVER = IPv4Address("TCP", "192.0.2.2", 80)
+
+
+class StillReactor(Clock):
+    """A reactor for a Poller that the test turns: its time and its readers stand still by themselves."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.readers: list[Any] = []
+
+    def addReader(self, reader: Any) -> None:
+        assert reader not in self.readers
+        self.readers.append(reader)
+
+    def removeReader(self, reader: Any) -> None:
+        self.readers.remove(reader)
+
+    def turn(self) -> None:
+        """What is due now, and then what readers have to say, once."""
+        self.advance(0)
+        for reader in self.ready():
+            reader.doRead()
+
+    def ready(self) -> list[Any]:
+        """The readers that have something to say now; one that says it for ever would spin."""
+        return select.select(self.readers, [], [], 0)[0]
 
 
 @implementer(ITCPTransport, IConsumer, IPushProducer)

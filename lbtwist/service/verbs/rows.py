@@ -91,7 +91,7 @@ def server_row(balancer: LoadBalancer, registration: Registration) -> Row:
         "failed": tally.failed,
         "received": tally.received,
         "sent": tally.sent,
-        "seconds_left": drain and seconds_or_never(round(drain.left(), 1)),
+        "seconds_left": drain and seconds_or_never(drain.left()),
     }
 
 
@@ -104,7 +104,7 @@ def drain_row(running: RunningDrain) -> Row:
         "state": drain.state.value,
         "connections": running.live(),
         "at_start": drain.before.live,
-        "seconds_left": seconds_or_never(round(running.left(), 1)),
+        "seconds_left": seconds_or_never(running.left()),
         "start": instant(drain.started_at),
         "deadline": instant(drain.started_at + (drain.deadline - drain.started)),
         "who": because.who,
@@ -154,6 +154,6 @@ def instant(wall: float) -> str:
     return datetime.fromtimestamp(wall, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def seconds_or_never(seconds: float) -> float | str:
-    """Seconds, or `never`."""
-    return "never" if math.isinf(seconds) else seconds
+def seconds_or_never(seconds: float, digits: int = 1) -> float | str:
+    """Seconds, rounded, or `never`."""
+    return "never" if math.isinf(seconds) else round(seconds, digits)

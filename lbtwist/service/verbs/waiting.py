@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import Deferred
 from twisted.internet.defer import TimeoutError as DeferredTimeout
 from twisted.internet.task import LoopingCall
 
@@ -47,7 +47,7 @@ async def _ended(call: Call, running: Sequence[RunningDrain], limit: float | Non
     beat = LoopingCall(word.give)
     beat.clock = clock
     beat.start(PROGRESS_INTERVAL, now=True)
-    ended = gatherResults([each.done() for each in running])
+    ended = Deferred.fromCoroutine(_receipts(running))
     if limit is not None:
         ended.addTimeout(limit, clock)
     try:
@@ -57,6 +57,10 @@ async def _ended(call: Call, running: Sequence[RunningDrain], limit: float | Non
         return Result(left, Exit.LIMIT, rows.DRAIN_COLUMNS)
     finally:
         beat.stop()
+
+
+async def _receipts(running: Sequence[RunningDrain]) -> list[Receipt]:
+    return [await each.done() for each in running]
 
 
 class _Word:
@@ -79,7 +83,7 @@ class _Word:
                     {
                         "server": each.drain.subject,
                         "left": left,
-                        "seconds": rows.seconds_or_never(round(each.left())),
+                        "seconds": rows.seconds_or_never(each.left(), 0),
                         "rate": rate,
                     }
                 )

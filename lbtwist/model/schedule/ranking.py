@@ -1,0 +1,119 @@
+"""Members by rank, the least first, where ranks change with every connection."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from heapq import heapify, heappop, heappush, heapreplace
+from typing import Generic, TypeVar
+
+from lbtwist.model.plane import Member
+
+SLACK = 64
+"""Entries that a small heap may hold beyond twice what is ranked, before it is built anew."""
+
+
+class Ranked:
+    """A member and its rank, `(major, minor)`, which no other of the ranking has."""
+
+    __slots__ = ("entry", "major", "member", "minor")
+
+    entry: Entry
+    """Where it stands in the heap: its rank now, or an earlier, lower one."""
+
+    def __init__(self, member: Member, major: float, minor: int) -> None:
+        self.member = member
+        self.major = major
+        self.minor = minor
+
+    def enter(self) -> Entry:
+        """Its entry by its rank now, which takes the place of the one it had."""
+        self.entry = entry = (self.major, self.minor, self)
+        return entry
+
+
+Entry = tuple[float, int, Ranked]
+R = TypeVar("R", bound=Ranked)
+
+
+class Ranking(Generic[R]):
+    """A heap with lazy entries: the least is found in O(log n), amortised.
+
+    A rank may rise at any time, by assignment: its entry is then too low, and is put right when it
+    comes to the top. A rank that falls has to be told by `fell`.
+    """
+
+    def __init__(self) -> None:
+        self._heap: list[Entry] = []
+        self._limit = SLACK
+        self._changes = 0
+
+    def fill(self, ranked: Iterable[R]) -> None:
+        """From now on rank these and no others."""
+        self._heap = [each.enter() for each in ranked]
+        heapify(self._heap)
+        self._limit = 2 * len(self._heap) + SLACK
+        self._changes += 1
+
+    def fell(self, ranked: R) -> None:
+        """The rank of one of those that are ranked may have become lower."""
+        entry = ranked.entry
+        if ranked.major < entry[0] or (ranked.major == entry[0] and ranked.minor < entry[1]):
+            heappush(self._heap, ranked.enter())
+            self._changes += 1
+            if len(self._heap) > self._limit:
+                self._sweep()
+
+    def first(self) -> R | None:
+        """The least of all; None when there is none."""
+        heap = self._heap
+        while heap:
+            entry = heap[0]
+            major, minor, ranked = entry
+            if ranked.entry is not entry:
+                heappop(heap)
+            elif ranked.major == major and ranked.minor == minor:
+                return ranked  # type: ignore[return-value]  # what was filled in comes out
+            else:
+                heapreplace(heap, ranked.enter())
+            self._changes += 1
+        return None
+
+    def after(self, first: R) -> Iterator[R]:
+        """All but `first` in order, each member once and only while it is ranked.
+
+        A rank counts as it is when the next one is asked for. All n take O(n log n).
+        """
+        seen = {first.member.number}
+        changes = -1
+        while changes != self._changes:
+            changes = self._changes
+            for ranked in self._walk():
+                if ranked.member.number not in seen:
+                    seen.add(ranked.member.number)
+                    yield ranked
+                    if changes != self._changes:
+                        break
+
+    def _walk(self) -> Iterator[R]:
+        """All in order without changing the heap, and only until it is changed.
+
+        No entry is less than the one above it, so only those below what was seen can be next.
+        """
+        heap = self._heap
+        ahead = [(entry, place) for place, entry in enumerate(heap[:1])]
+        while ahead:
+            entry, place = heappop(ahead)
+            ranked = entry[2]
+            current = place < 0 or ranked.entry is entry
+            if place >= 0:
+                for below in range(2 * place + 1, min(2 * place + 3, len(heap))):
+                    heappush(ahead, (heap[below], below))
+            if current and (ranked.major, ranked.minor) == entry[:2]:
+                yield ranked  # type: ignore[misc]  # as in `first`
+            elif current:
+                heappush(ahead, ((ranked.major, ranked.minor, ranked), -1))
+
+    def _sweep(self) -> None:
+        """Drop the entries that others have taken the place of."""
+        self._heap = [entry for entry in self._heap if entry[2].entry is entry]
+        heapify(self._heap)

@@ -1,0 +1,1 @@
+"""Where servers come from (rule 18): files, the DNS and web services."""

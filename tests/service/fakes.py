@@ -1,0 +1,218 @@
+"""A data plane in memory, whose connections are opened and ended by the test."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from itertools import count
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.task import Clock
+from zope.interface import implementer
+
+from lbtwist.errors import BindError
+from lbtwist.interfaces import IDataPlane, IDataPlaneObserver
+from lbtwist.model.endpoint import Endpoint
+from lbtwist.model.plane import EVERYTHING, ConnectionView, ListenerPolicy, Member, Rotation, Scope, Tally
+
+
+class FakeConnection:
+    """An established connection. The test ends it, and says what it moves."""
+
+    def __init__(self, plane: FakeDataPlane, id: int, member: Member, listener: int) -> None:
+        self.id = id
+        self.member = member
+        self.listener = listener
+        self.received = 0
+        self.sent = 0
+        self.closing = False
+        self.opened = self.touched = plane.clock.seconds()
+        self._plane = plane
+
+    @property
+    def live(self) -> bool:
+        return self.id in self._plane.live
+
+    @property
+    def scopes(self) -> tuple[Scope, Scope, Scope]:
+        return Scope.registration(self.member.number), Scope.listener(self.listener), EVERYTHING
+
+    def move(self, received: int = 0, sent: int = 0) -> None:
+        """So many bytes more from the client, and to it."""
+        self.received += received
+        self.sent += sent
+        self.touched = self._plane.clock.seconds()
+
+    def end(self) -> None:
+        """It ends by itself; one that is being cut has been closed now."""
+        self._plane.ended(self)
+
+    def view(self, now: float, listener: str) -> ConnectionView:
+        return ConnectionView(
+            id=self.id,
+            client=f"192.0.2.1:{self.id}",
+            listener=listener,
+            server=self.member.label,
+            protocol="tcp",
+            age=now - self.opened,
+            idle=now - self.touched,
+            received=self.received,
+            sent=self.sent,
+            activity="closing" if self.closing else "relaying",
+        )
+
+
+@implementer(IDataPlane)
+class FakeDataPlane:
+    """Provides IDataPlane. What it was told stands in public attributes."""
+
+    def __init__(self, clock: Clock | None = None) -> None:
+        self.clock = clock or Clock()
+        self.linger = False
+        """Connections that are cut count as live until the test ends them."""
+        self.slow = False
+        """`serve` and `stop_accepting` fire only when the test calls `catch_up`."""
+        self.taken: list[Endpoint] = []
+        """Endpoints that somebody else has."""
+        self.observer: IDataPlaneObserver | None = None
+        self.rotations: dict[str, Rotation] = {}
+        self.policies: dict[int, ListenerPolicy] = {}
+        self.bound: dict[int, Endpoint] = {}
+        self.live: dict[int, FakeConnection] = {}
+        self.forgotten: list[Scope] = []
+        self.told: list[tuple[str, int]] = []
+        """`bind`, `serve` and `stop_accepting`, with the listener's number, in their order."""
+        self.closed = False
+        self._ids = count(1)
+        self._clients = count()
+        self._counted: Counter[tuple[Scope, str]] = Counter()
+        self._by_scope: dict[Scope, dict[int, FakeConnection]] = {}
+        self._waiters: dict[Scope, list[Deferred[None]]] = {}
+        self._late: list[Deferred[None]] = []
+
+    def open(self, member: Member, listener: int = 0) -> FakeConnection:
+        """A connection to `member` is established, wherever it comes from."""
+        connection = FakeConnection(self, next(self._ids), member, listener)
+        self.live[connection.id] = connection
+        for scope in connection.scopes:
+            self._by_scope.setdefault(scope, {})[connection.id] = connection
+            self._counted[scope, "total"] += 1
+        return connection
+
+    def connect(self, group: str, listener: int = 0) -> FakeConnection | None:
+        """A client comes: a connection to a member in rotation, in turn; None where there is none."""
+        members = self.rotations[group].members if group in self.rotations else ()
+        return self.open(members[next(self._clients) % len(members)], listener) if members else None
+
+    def on(self, number: int) -> list[FakeConnection]:
+        """The live connections of registration `number`."""
+        return self._live(Scope.registration(number))
+
+    def ended(self, connection: FakeConnection) -> None:
+        """`connection` is live no more, in none of its scopes."""
+        del self.live[connection.id]
+        for scope in connection.scopes:
+            self._counted[scope, "cut"] += connection.closing
+            self._counted[scope, "received"] += connection.received
+            self._counted[scope, "sent"] += connection.sent
+            del self._by_scope[scope][connection.id]
+        for scope in connection.scopes:
+            waiting = [] if self._live(scope) else self._waiters.pop(scope, [])
+            while waiting:
+                waiting.pop(0).callback(None)
+
+    def catch_up(self) -> None:
+        """What was slow is done."""
+        late, self._late = self._late, []
+        for each in late:
+            each.callback(None)
+
+    def observe(self, observer: IDataPlaneObserver) -> None:
+        self.observer = observer
+
+    def bind(self, number: int, endpoint: Endpoint) -> None:
+        if any(endpoint.overlaps(other) for other in [*self.taken, *self.bound.values()]):
+            raise BindError(f"{endpoint}: address already in use")
+        self.told.append(("bind", number))
+        self.bound[number] = endpoint
+
+    def serve(self, policy: ListenerPolicy) -> Deferred[None]:
+        self.told.append(("serve", policy.number))
+        self.policies[policy.number] = policy
+        return self._soon()
+
+    def stop_accepting(self, number: int) -> Deferred[None]:
+        self.told.append(("stop_accepting", number))
+        self.bound.pop(number, None)
+        return self._soon()
+
+    def address(self, number: int) -> str:
+        return str(self.bound[number]) if number in self.bound else ""
+
+    def rotate(self, group: str, rotation: Rotation) -> None:
+        self.rotations[group] = rotation
+
+    def tally(self, scope: Scope) -> Tally:
+        live = self._live(scope)
+        return Tally(
+            live=len(live),
+            total=self._counted[scope, "total"],
+            cut=self._counted[scope, "cut"],
+            received=self._counted[scope, "received"] + sum(c.received for c in live),
+            sent=self._counted[scope, "sent"] + sum(c.sent for c in live),
+            failed=self._counted[scope, "failed"],
+        )
+
+    def when_empty(self, scope: Scope) -> Deferred[None]:
+        if not self._live(scope):
+            return succeed(None)
+        waiting = self._waiters.setdefault(scope, [])
+        waiter: Deferred[None] = Deferred(waiting.remove)
+        waiting.append(waiter)
+        return waiter
+
+    def cut(self, scope: Scope, count: int | None = None) -> int:
+        longest_idle = sorted(self._live(scope), key=lambda connection: connection.touched)
+        chosen = longest_idle if count is None else longest_idle[:count]
+        for connection in chosen:
+            self._cut(connection)
+        return len(chosen)
+
+    def cut_connection(self, id: int) -> bool:
+        if id not in self.live:
+            return False
+        self._cut(self.live[id])
+        return True
+
+    def connections(self, scope: Scope) -> Iterable[ConnectionView]:
+        now = self.clock.seconds()
+        return [connection.view(now, self._name(connection)) for connection in self._live(scope)]
+
+    def forget(self, scope: Scope) -> None:
+        assert not self._live(scope), f"{scope} is not empty"
+        self.forgotten.append(scope)
+        for counter in [each for each in self._counted if each[0] == scope]:
+            del self._counted[counter]
+
+    def close(self) -> None:
+        self.closed = True
+        self.cut(EVERYTHING)
+
+    def _live(self, scope: Scope) -> list[FakeConnection]:
+        return list(self._by_scope.get(scope, {}).values())
+
+    def _cut(self, connection: FakeConnection) -> None:
+        connection.closing = True
+        if not self.linger:
+            self.ended(connection)
+
+    def _name(self, connection: FakeConnection) -> str:
+        policy = self.policies.get(connection.listener)
+        return policy.name if policy else ""
+
+    def _soon(self) -> Deferred[None]:
+        if not self.slow:
+            return succeed(None)
+        late: Deferred[None] = Deferred()
+        self._late.append(late)
+        return late
