@@ -60,7 +60,7 @@ class Checking:
     def start(self, delay: float = 0.0, offset: float = 1.0) -> None:
         """Check in `delay` seconds for the first time; nothing where it is started already.
 
-        With `offset`, from 0 up to 1, the second check comes sooner, so that servers which began
+        With `offset`, from 0 up to 1, the second check comes sooner, so that many servers which began
         within FIRST_WITHIN are asked evenly over the whole interval from then on: give server `index`
         of `count` `first_delay(index, count)` and `index / count`.
         """

@@ -12,7 +12,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from lbtwist.interfaces import IDataPlane
-from lbtwist.model.drain import Because, Cause, Drain, Event
+from lbtwist.model.drain import Because, Cause, Drain, Event, State
 from lbtwist.model.plane import Scope
 from lbtwist.model.receipt import Receipt
 from lbtwist.service.spread import Spread
@@ -108,7 +108,7 @@ class RunningDrain:
     def _await_deadline(self) -> None:
         self._stop_timer()
         self._spread.follow()
-        if self.drain.ended or math.isinf(self.drain.deadline):
+        if self.drain.state is not State.RUNNING or math.isinf(self.drain.deadline):
             return
         if self.left() > 0:
             self._timer = self._clock.callLater(self.left(), self._expire)

@@ -392,3 +392,14 @@ def test_rule_80_a_thousand_drains_are_cut_in_the_order_of_their_deadlines(engin
     assert engine.timers == 0
     assert all(earlier.end < later.end for earlier, later in pairwise(engine.ended))
     assert {receipt.end - receipt.deadline for receipt in engine.ended} == {0.0}
+
+
+def test_rule_81_a_cause_that_joins_while_it_is_cut_sets_no_timer(engine: Engine) -> None:
+    engine.plane.linger = True
+    (connection,) = engine.connections(1)
+    running = engine.begin(300.0, Cause.OPERATOR)
+    running.cut()
+    running.join(Cause.REMOVAL, ADA, 60.0)
+    assert engine.timers == 0
+    connection.end()
+    assert engine.ended[0].cause == "deregistered"

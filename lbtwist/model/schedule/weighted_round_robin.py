@@ -48,17 +48,20 @@ class WeightedRoundRobin(Uncounted):
         self._ranking.fill(self._turns.values())
 
     def order(self, client: str) -> Iterator[Member]:
-        """Members in order of their turns; each that is asked for takes its turn."""
+        """Members in order of their turns.
+
+        One that stands in for others takes at most its next turn early: a debt for each of their
+        failures would leave a light server without connections long after a heavy one is back.
+        """
         if (first := self._ranking.first()) is None:
             return
-        yield self._take(first)
+        self._time = first.major
+        first.major += first.stride
+        yield first.member
         for turn in self._ranking.after(first):
-            yield self._take(turn)
-
-    def _take(self, turn: _Turn) -> Member:
-        self._time = turn.major
-        turn.major += turn.stride
-        return turn.member
+            if turn.major < self._time + turn.stride:
+                turn.major += turn.stride
+            yield turn.member
 
     def _turn(self, place: int, member: Member, count: int) -> _Turn:
         stride = _SECOND // member.share

@@ -31,11 +31,11 @@ def scheduler(*chosen: Member) -> WeightedRoundRobin:
 
 
 def choose(among: WeightedRoundRobin, times: int) -> list[int]:
-    return [next(among.order()).number for _ in range(times)]
+    return [next(among.order("")).number for _ in range(times)]
 
 
 def test_nobody_is_chosen_when_there_is_nobody() -> None:
-    assert list(scheduler().order()) == []
+    assert list(scheduler().order("")) == []
 
 
 def test_equal_weights_take_turns() -> None:
@@ -68,12 +68,12 @@ def test_no_server_waits_longer_than_its_stride(weights: list[int]) -> None:
 def test_failover_yields_each_member_once(weights: list[int], before: int) -> None:
     made = scheduler(*members(weights))
     choose(made, before)
-    assert sorted(each.number for each in made.order()) == list(range(len(weights)))
+    assert sorted(each.number for each in made.order("")) == list(range(len(weights)))
 
 
 def test_the_one_that_was_tried_does_not_lose_its_place_to_failover() -> None:
     made = scheduler(*members([100, 100, 100]))
-    assert [each.number for each in islice(made.order(), 2)] == [0, 1]
+    assert [each.number for each in islice(made.order(""), 2)] == [0, 1]
     assert choose(made, 3) == [2, 0, 1]
 
 
@@ -124,7 +124,7 @@ def test_rule_11_the_share_of_one_that_left_goes_to_the_others(
 def test_one_that_is_removed_is_not_yielded_by_an_order_that_was_begun_before() -> None:
     """Rule 9: a dispatch under way asks its order for the next server after the update."""
     made = scheduler(*members([100, 100, 100]))
-    order = made.order()
+    order = made.order("")
     first = next(order).number
     made.update([each for each in members([100, 100, 100]) if each.number != 1])
     assert first == 0
@@ -133,7 +133,7 @@ def test_one_that_is_removed_is_not_yielded_by_an_order_that_was_begun_before() 
 
 def test_one_that_joins_is_yielded_by_an_order_that_was_begun_before() -> None:
     made = scheduler(member(0))
-    order = made.order()
+    order = made.order("")
     next(order)
     made.update([member(0), member(1)])
     assert [each.number for each in order] == [1]
@@ -158,6 +158,6 @@ def test_who_stood_in_for_others_is_not_starved_for_it(weights: list[int], failo
     """A server that takes connections in place of one that fails takes at most its next turn early."""
     made = scheduler(*members(weights))
     for _ in range(failovers):
-        list(made.order())
+        list(made.order(""))
     counted = Counter(choose(made, 10 * sum(weights)))
     assert all(counted[number] >= 10 * weight - 2 for number, weight in enumerate(weights))
