@@ -72,7 +72,7 @@ class _Stage(Service):
 
     def _tell(self) -> None:
         # Not through twistd's standard output, which is a log: this is to be copied from.
-        print(self._steps, file=sys.__stdout__, flush=True)  # noqa: T201
+        print(self._steps, file=sys.__stdout__, flush=True)
 
 
 def _free(port: int) -> int:

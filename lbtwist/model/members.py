@@ -138,9 +138,7 @@ class Members:
     def left_without(self, leaving: Collection[Registration]) -> int:
         """How many healthy ones could take new connections if `leaving` could not (rule 66)."""
         numbers = {registration.number for registration in leaving}
-        return sum(
-            r.takes_new and r.health is Health.PASSING for r in self if r.number not in numbers
-        )
+        return sum(r.takes_new and r.health is Health.PASSING for r in self if r.number not in numbers)
 
     def at_host(self, host: str) -> list[Registration]:
         """Registered servers at that IP address or Unix socket path, on any port (rule 65)."""

@@ -76,7 +76,7 @@ class Registration:
     seats: list[int] = field(default_factory=list)
     """Its numbers in the data plane, the one for new connections last. A further one is taken when it
     gets connections that do not belong to its running drain (rule 29)."""
-    past: Tally = Tally()  # noqa: RUF009 - a frozen value
+    past: Tally = Tally()
     """The counters of the seats it had."""
 
     def __post_init__(self) -> None:
@@ -100,9 +100,7 @@ class Registration:
     @property
     def member(self) -> Member:
         """Itself for the data plane, with the seat that new connections get."""
-        return Member(
-            self.seats[-1], self.label, self.address, self.weight, self.ramp, self.max_connections
-        )
+        return Member(self.seats[-1], self.label, self.address, self.weight, self.ramp, self.max_connections)
 
     @property
     def registered(self) -> bool:

@@ -25,7 +25,7 @@ from lbtwist.net.assembly import data_plane
 from lbtwist.service.draining import Drains, RunningDrain
 from lbtwist.service.group import ServerGroup, Surroundings
 from lbtwist.service.listener import Listener
-from lbtwist.service.makers import Makers
+from lbtwist.service.makers import Makers, make_scheduler, makers
 
 
 @implementer(IDataPlaneObserver)
@@ -38,16 +38,16 @@ class LoadBalancer(MultiService):
     @classmethod
     def from_config(cls, config: Config, reactor: Any) -> LoadBalancer:
         """A load balancer with a data plane of its own in `reactor`, ready to be started."""
-        net = data_plane(reactor)
-        return cls(config, net.plane, reactor, makers=Makers.of(reactor, net.dialer))
+        net = data_plane(reactor, make_scheduler)
+        return cls(config, net.plane, reactor, makers(reactor, net.dialer))
 
     def __init__(
         self,
         config: Config,
         plane: IDataPlane,
         clock: IReactorTime,
+        makers: Makers,
         wall: Callable[[], float] = time.time,
-        makers: Makers | None = None,
     ) -> None:
         super().__init__()
         self.filed = config
@@ -67,10 +67,7 @@ class LoadBalancer(MultiService):
         self._group_services = _room("server_groups", self)
         self._listener_services = _room("listeners", self)
         self._numbers = count(1)
-        makers = makers or Makers.of(clock)
-        self._around = Surroundings(
-            plane, self.drains, self._numbers, clock, makers.checks, makers.source, makers.resolving
-        )
+        self._around = Surroundings(plane, self.drains, self._numbers, clock, makers)
         self._leaving: RunningDrain | None = None
         self._hurried = False
         plane.observe(self)

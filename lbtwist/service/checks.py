@@ -9,7 +9,6 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from lbtwist.interfaces import IHealthCheck
-from lbtwist.model.address import Address
 from lbtwist.model.health import CheckResult
 from lbtwist.model.registration import Registration
 from lbtwist.service.checking import Checking, first_delay
@@ -18,10 +17,9 @@ from lbtwist.service.checking import Checking, first_delay
 class Checks:
     """Asks every server of a group that it was told to begin with, until it is told to end."""
 
-    def __init__(self, check: IHealthCheck, interval: float, port: int, clock: IReactorTime) -> None:
+    def __init__(self, check: IHealthCheck, interval: float, clock: IReactorTime) -> None:
         self._check = check
         self._interval = interval
-        self._port = port
         self._clock = clock
         self._loops: dict[int, Checking] = {}
 
@@ -34,7 +32,7 @@ class Checks:
         new = [registration for registration in registrations if registration.number not in self._loops]
         for index, registration in enumerate(new):
             loop = Checking(
-                self._target(registration.address),
+                registration.address,
                 self._check,
                 self._interval,
                 self._clock,
@@ -63,8 +61,3 @@ class Checks:
         """The result of a check that begins after this call; None for what is not checked."""
         loop = self._loops.get(registration.number)
         return loop.fresh() if loop else None
-
-    def _target(self, address: Address) -> Address:
-        if self._port and not address.is_unix:
-            return Address(address.host, self._port)
-        return address

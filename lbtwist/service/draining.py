@@ -21,7 +21,7 @@ KEPT_RECEIPTS = 1000
 
 
 class RunningDrain:
-    """A drain that has not ended: one timer, one more while it is spread (rule 81), and whoever waits for its end."""
+    """A drain that has not ended, and whoever waits for that: one timer, one more for a spread (rule 81)."""
 
     def __init__(
         self,

@@ -11,11 +11,10 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from lbtwist.errors import Refused
-from lbtwist.interfaces import IDataPlane, IServerSource
+from lbtwist.interfaces import IDataPlane
 from lbtwist.model.address import Address
 from lbtwist.model.config import GroupSettings, Recovery, Rejoin
 from lbtwist.model.drain import Because, Cause, State
-from lbtwist.model.hostname import HostName
 from lbtwist.model.health import CheckResult, Health, HealthRecord, Verdict
 from lbtwist.model.members import Changes, Choice, Members, Wanted
 from lbtwist.model.plane import Rotation, Scope
@@ -24,8 +23,8 @@ from lbtwist.model.registration import Admin, Membership, Origin, Registration
 from lbtwist.service.checks import Checks
 from lbtwist.service.discovery import Discovery
 from lbtwist.service.draining import Drains, RunningDrain
+from lbtwist.service.makers import Makers
 from lbtwist.service.named import NamedServers
-from lbtwist.service.resolving import Resolving
 from lbtwist.service.slow_start import SlowStart
 
 _CHECKS = Because("health check")
@@ -39,12 +38,7 @@ class Surroundings(NamedTuple):
     drains: Drains
     numbers: Iterator[int]
     clock: IReactorTime
-    checks: Callable[[GroupSettings], Checks | None]
-    """Makes the checks that a group's settings ask for; None where they ask for none."""
-    sources: Callable[[GroupSettings], IServerSource | None]
-    """Makes the source that a group's settings name."""
-    names: Callable[[HostName, Callable[[Address | None, str], None]], Resolving]
-    """Makes what resolves the name of a server."""
+    makers: Makers
 
 
 class ServerGroup(Service):
@@ -63,13 +57,13 @@ class ServerGroup(Service):
         self._drains = around.drains
         self._numbers = around.numbers
         self._clock = around.clock
-        self._make_checks = around.checks
-        self._checks = around.checks(settings)
+        self._make_checks = around.makers.checks
+        self._checks = around.makers.checks(settings)
         self._slow_start = SlowStart(around.clock, self._publish)
-        self._make_source = around.sources
+        self._make_source = around.makers.source
         self.discovery = self._discovery(settings)
         """Where its members come from, where they are discovered."""
-        self.named = NamedServers(self, around.names)
+        self.named = NamedServers(self, around.makers.resolving)
         """Its servers that are given by name."""
         self._emptied: Callable[[], None] | None = None
 
@@ -174,7 +168,9 @@ class ServerGroup(Service):
         if registration.registered:
             return
         if registration.removed_by is not Origin.VERB:
-            raise Refused(f"{registration.label} was removed by the {_word(registration.removed_by)}: add it there")
+            raise Refused(
+                f"{registration.label} was removed by the {_word(registration.removed_by)}: add it there"
+            )
         if not _cancellable(registration):
             raise Refused(f"{registration.label} is being cut; its removal can't be undone any more")
         self.members.check_free(registration.name, registration.address)
@@ -265,7 +261,10 @@ class ServerGroup(Service):
 
     def _flipped(self, registration: Registration, verdict: Verdict, reason: str) -> None:
         self.log.info(
-            "{server} is {state}: {reason}", server=registration.label, state=registration.health.value, reason=reason
+            "{server} is {state}: {reason}",
+            server=registration.label,
+            state=registration.health.value,
+            reason=reason,
         )
         self._publish()
         if registration.health is Health.FAILING:

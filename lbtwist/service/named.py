@@ -75,7 +75,10 @@ class NamedServers:
     def follow(self, settings: GroupSettings) -> None:
         """Have those that `settings` name, and no others."""
         wanted = {
-            name: (server.address, Wanted(name, server.weight, server.max_connections, server.backup, server.zone))
+            name: (
+                server.address,
+                Wanted(name, server.weight, server.max_connections, server.backup, server.zone),
+            )
             for name, server in settings.servers.items()
             if isinstance(server.address, HostName)
         }

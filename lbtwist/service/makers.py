@@ -1,0 +1,73 @@
+"""What a group's settings name, made: its checks, its source of servers, what resolves its names."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping
+from functools import cache, partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from lbtwist.interfaces import IScheduler, ISchedulerMaker, IServerSource, IServerSourceMaker
+from lbtwist.model.address import Address
+from lbtwist.model.config import GroupSettings
+from lbtwist.model.hostname import HostName
+from lbtwist.net.dialing import IDialer
+from lbtwist.service.checks import Checks
+from lbtwist.service.plugins import scheduler_makers, source_makers
+from lbtwist.service.probes.registry import make_check
+from lbtwist.service.resolver import Resolver
+from lbtwist.service.resolving import Resolving
+from lbtwist.service.sources.registry import BUILT_IN
+
+
+class Makers(NamedTuple):
+    """How a group gets what its settings name; tests give others."""
+
+    checks: Callable[[GroupSettings], Checks | None]
+    """Health checks; None where the settings ask for none."""
+    source: Callable[[GroupSettings], IServerSource | None]
+    """The source of a discovered group."""
+    resolving: Callable[[HostName, Callable[[Address | None, str], None]], Resolving]
+    """What finds the address of a server that is given by name."""
+
+
+def makers(reactor: Any, dialer: IDialer) -> Makers:
+    """Those of a running load balancer: checks connect by `dialer`, everything lives in `reactor`."""
+    return Makers(
+        checks=partial(_checks, dialer=dialer, reactor=reactor),
+        source=partial(_source, reactor=reactor),
+        resolving=lambda name, heard: Resolving(name, reactor, Resolver(reactor), heard),
+    )
+
+
+def make_scheduler(name: str) -> IScheduler:
+    """A scheduler of that kind, built in or a plugin's."""
+    return scheduler_kinds()[name].make(random.random)
+
+
+@cache
+def scheduler_kinds() -> Mapping[str, ISchedulerMaker]:
+    """The kinds of schedulers by name: plugins are looked for once."""
+    return scheduler_makers()
+
+
+@cache
+def source_kinds() -> Mapping[str, IServerSourceMaker]:
+    """The kinds of sources by name: plugins are looked for once."""
+    return source_makers({maker.name: maker for maker in BUILT_IN})
+
+
+def _checks(settings: GroupSettings, *, dialer: IDialer, reactor: Any) -> Checks | None:
+    wanted = settings.health_check
+    if wanted is None or wanted.type == "none":
+        return None
+    authorities = Path(wanted.ca).read_bytes() if wanted.ca else None
+    return Checks(make_check(wanted, dialer, reactor, authorities), wanted.interval, reactor)
+
+
+def _source(settings: GroupSettings, *, reactor: Any) -> IServerSource | None:
+    wanted = settings.discovery
+    if wanted is None:
+        return None
+    return source_kinds()[wanted.type].make(wanted.options, settings.port, reactor)
