@@ -58,7 +58,10 @@ class ServerGroup(Service):
         self, servers: Mapping[Address, Wanted], because: Because, rejoin: Rejoin | None = None
     ) -> list[Registration]:
         """Register servers. One whose earlier stay still drains joins as `rejoin` says, the group's
-        own setting when None (rule 16). Raises Refused, and adds none, when a name or address is taken."""
+        own setting when None (rule 16). Raises Refused, and adds none, when a name or address is taken,
+        or the group is being retired."""
+        if self._emptied is not None:
+            raise Refused(f"server group {self.name} is being removed")
         for address, wanted in servers.items():
             self.members.check_free(wanted.name, address)
         mode = rejoin or self.settings.connection_draining.rejoin
@@ -84,8 +87,11 @@ class ServerGroup(Service):
         return [self._drain(each, Cause.REMOVAL, because, timeout) for each in registrations]
 
     def retire(self, because: Because, emptied: Callable[[], None]) -> None:
-        """Remove every server by the rules; `emptied` is called when the last one is gone."""
+        """Remove every server by the rules; `emptied` is called when the last one is gone. Until then
+        none is added, and none comes back that a verb had removed before."""
         self._emptied = emptied
+        for registration in self.members:
+            registration.removed_by = Origin.FILE
         self.remove([r for r in self.members if r.registered], because, Origin.FILE)
         self._tell_emptied()
 
