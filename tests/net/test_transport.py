@@ -268,16 +268,24 @@ def test_reset_after_the_end_of_input_is_told(bench: Bench) -> None:
     assert protocol.reason.type is ConnectionLost
 
 
-def test_closed_in_one_turn_it_never_leaves_the_epoll_by_hand(
+def test_closed_within_the_batch_of_its_end_it_never_leaves_the_epoll_by_hand(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A system call that is spared for most connections: both ends come in the same batch."""
-    protocol, transport, far = bench.connect()
+    """A system call that is spared for most relayed connections: both ends come in the same batch."""
+    first, transport, far = bench.connect()
+    second, other_transport, other_far = bench.connect()
+
+    def close_both() -> None:
+        transport.loseConnection()
+        other_transport.loseConnection()
+
     monkeypatch.setattr(bench.poller, "modify", lambda fd, mask: pytest.fail("was modified"))
-    protocol.readConnectionLost = transport.loseConnection
+    second.readConnectionLost = close_both
     far.close()
+    other_far.close()
     bench.turn()
-    assert protocol.reason.type is ConnectionDone
+    assert first.events == ["made", "read lost", "lost"]
+    assert second.events == ["made", "lost"]
 
 
 def test_an_event_that_is_over_is_no_error(bench: Bench) -> None:
