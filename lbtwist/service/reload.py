@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from twisted.internet.defer import Deferred, DeferredLock
 from twisted.logger import Logger
 
 from lbtwist.errors import BindError, ConfigurationError, Problem, Refused
+from lbtwist.model.address import Address
 from lbtwist.model.config import Config, GroupSettings, ListenerSettings
 from lbtwist.model.drain import Because
-from lbtwist.model.members import Changes, changes
-from lbtwist.model.registration import Origin
+from lbtwist.model.members import Wanted, changes
+from lbtwist.model.registration import Origin, Registration
 from lbtwist.service.balancer import LoadBalancer
 from lbtwist.service.group import ServerGroup, servers_of
 from lbtwist.service.listener import Listener
 
 _FILE = Because("file")
+Servers = Mapping[Address, Wanted]
+
+log = Logger()
 
 
 class Reloader:
     """Reads the file again when it is told to, one reload after the other."""
-
-    log = Logger()
 
     def __init__(self, balancer: LoadBalancer, read: Callable[[], Deferred[Config]]) -> None:
         self._balancer = balancer
@@ -42,11 +44,11 @@ class Reloader:
         except ConfigurationError as error:
             balancer.problems = tuple(str(problem) for problem in error.problems)
             for problem in balancer.problems:
-                self.log.error("reload refused, nothing has changed: {problem}", problem=problem)
+                log.error("reload refused, nothing has changed: {problem}", problem=problem)
             raise
         balancer.problems = ()
         for line in done or ["nothing has changed"]:
-            self.log.info("reload: {line}", line=line)
+            log.info("reload: {line}", line=line)
         return done
 
 
@@ -62,7 +64,7 @@ async def apply(balancer: LoadBalancer, new: Config) -> list[str]:
     opened = await _open_listeners(balancer, new)
     done = list(_apply_groups(balancer, old, new))
     done += await _apply_listeners(balancer, new, opened)
-    done += _retire_groups(balancer, new)
+    done += _retire_groups(balancer, old, new)
     balancer.filed = new
     balancer.name = new.load_balancer.name
     return done
@@ -125,29 +127,34 @@ def _apply_groups(balancer: LoadBalancer, old: Config, new: Config) -> Iterator[
 
 
 def _apply_group(group: ServerGroup, old: GroupSettings | None, new: GroupSettings) -> Iterator[str]:
-    difference = changes(servers_of(old) if old else {}, servers_of(new))
     group.reconfigure(new)
     yield f"server group {group.name} changed"
-    yield from _apply_members(group, difference)
+    yield from _apply_members(group, servers_of(old) if old else {}, servers_of(new))
 
 
-def _apply_members(group: ServerGroup, difference: Changes) -> Iterator[str]:
-    """The file's word on servers, over what operators did to the same ones."""
-    members = group.members
-    removed = {a for a in difference.removed if members.current_at(a)}
-    for address, wanted in difference.added.items():
-        other = members.current(wanted.name)
-        if other is not None and other.address != address:
-            removed.add(other.address)
-    leaving = [r for r in members if r.registered and r.address in removed]
+def _apply_members(group: ServerGroup, before: Servers, after: Servers) -> Iterator[str]:
+    """The file's word on servers, over what operators did to the same ones. Names are the file's."""
+    difference = changes(before, after)
+    registered = {r.address: r for r in group.members if r.registered}
+    there = {a: _said(registered[a], before.get(a), now) for a, now in after.items() if a in registered}
+    new = {address: now for address, now in difference.added.items() if address not in there}
+    names = {wanted.name for wanted in (*there.values(), *new.values())}
+    leaving = [
+        registration
+        for address, registration in registered.items()
+        if address in difference.removed or (address not in after and registration.name in names)
+    ]
     group.remove(leaving, _FILE, Origin.FILE)
     yield from (f"{registration.label} removed" for registration in leaving)
-    said = {**difference.added, **difference.changed}
-    there = {address: wanted for address, wanted in said.items() if members.current_at(address)}
-    group.amend(there)
-    yield from (f"{group.name}/{wanted.name} changed" for wanted in there.values())
-    new = {a: wanted for a, wanted in difference.added.items() if a not in there}
+    changed = {a: now for a, now in there.items() if now != (registered[a].name, registered[a].weight)}
+    group.amend(changed)
+    yield from (f"{group.name}/{wanted.name} changed" for wanted in changed.values())
     yield from (f"{registration.label} added" for registration in group.add(new, _FILE))
+
+
+def _said(registration: Registration, was: Wanted | None, now: Wanted) -> Wanted:
+    """`now`, but with the live weight where the file did not touch that."""
+    return now._replace(weight=registration.weight) if was and was.weight == now.weight else now
 
 
 async def _apply_listeners(balancer: LoadBalancer, new: Config, opened: dict[str, Listener]) -> list[str]:
@@ -165,9 +172,9 @@ async def _apply_listeners(balancer: LoadBalancer, new: Config, opened: dict[str
     return done
 
 
-def _retire_groups(balancer: LoadBalancer, new: Config) -> list[str]:
+def _retire_groups(balancer: LoadBalancer, old: Config, new: Config) -> list[str]:
     """Groups that the file names no more: their servers leave by the rules."""
-    gone = [group for name, group in balancer.groups.items() if name not in new.server_groups]
+    gone = [balancer.groups[name] for name in old.server_groups if name not in new.server_groups]
     for group in gone:
         balancer.retire_group(group, _FILE)
     return [f"server group {group.name} removed" for group in gone]
