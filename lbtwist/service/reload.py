@@ -96,9 +96,16 @@ async def _open_listeners(balancer: LoadBalancer, new: Config) -> dict[str, List
         for listener in opened.values():
             await listener.stop_accepting()
         for listener in closed:
-            listener.startService()
+            _reopen(listener)
         raise ConfigurationError([Problem(f"listeners.{name}.endpoint", str(error))]) from error
     return opened
+
+
+def _reopen(listener: Listener) -> None:
+    try:
+        listener.startService()
+    except BindError as error:
+        log.error("listener {name} is closed: {error}", name=listener.name, error=error)
 
 
 def _moved(running: Listener | None, settings: ListenerSettings) -> bool:

@@ -355,6 +355,20 @@ def test_a_listener_that_stood_in_the_way_is_opened_again_when_the_reload_fails(
     flush_logged_errors()
 
 
+def test_one_that_cannot_be_opened_again_is_told_and_the_reload_is_refused_all_the_same(
+    bench: Bench, flush_logged_errors: Flush
+) -> None:
+    web = bench.balancer.listeners["web"]
+    bench.plane.slow = True
+    reloading = begin(bench, TWO.replace("127.0.0.1:8080", ":8080"))
+    bench.plane.taken = [parse_endpoint(":8080")]  # somebody else was faster
+    bench.plane.catch_up()
+    bench.plane.catch_up()
+    assert "listeners.web.endpoint" in refused(reloading)
+    assert web.accepting is False
+    assert "listener web is closed" in "".join(each.getErrorMessage() for each in flush_logged_errors())
+
+
 def test_after_a_reload_that_was_refused_the_next_one_works(bench: Bench, flush_logged_errors: Flush) -> None:
     bench.plane.taken = [parse_endpoint("127.0.0.1:8081")]
     refused(begin(bench, TWO + ADMIN))
