@@ -37,10 +37,11 @@ class Reloader:
 
     async def _reload(self) -> list[str]:
         balancer = self._balancer
-        if balancer.leaving:
-            raise Refused("it is shutting down")
         try:
-            done = await apply(balancer, await self._read())
+            self._check_running()
+            new = await self._read()
+            self._check_running()
+            done = await apply(balancer, new)
         except ConfigurationError as error:
             balancer.problems = tuple(str(problem) for problem in error.problems)
             for problem in balancer.problems:
@@ -50,6 +51,10 @@ class Reloader:
         for line in done or ["nothing has changed"]:
             log.info("reload: {line}", line=line)
         return done
+
+    def _check_running(self) -> None:
+        if self._balancer.leaving:
+            raise Refused("it is shutting down")
 
 
 async def apply(balancer: LoadBalancer, new: Config) -> list[str]:

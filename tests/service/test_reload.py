@@ -436,6 +436,20 @@ def test_a_load_balancer_that_leaves_is_not_reloaded(bench: Bench) -> None:
     assert stopped.called
 
 
+@pytest.mark.parametrize("slow", [False, True])
+def test_one_that_began_to_leave_while_the_file_was_read_opens_nothing(bench: Bench, slow: bool) -> None:
+    reading: Deferred[Config] = Deferred()
+    reloading = Reloader(bench.balancer, lambda: reading).reload()
+    bench.plane.slow = slow  # then its listeners are still being closed
+    bench.connect("app/ecs01#2")
+    bench.balancer.stopService()
+    reading.callback(config(TWO + ADMIN))
+    assert refused(reloading, Refused) == "it is shutting down"
+    assert list(bench.balancer.listeners) == ["web"]
+    bench.plane.catch_up()
+    bench.balancer.hurry()
+
+
 def test_the_fake_refuses_an_endpoint_that_is_taken(bench: Bench) -> None:
     with pytest.raises(BindError, match=re.escape("127.0.0.1:8080: address already in use")):
         bench.plane.bind(99, parse_endpoint("127.0.0.1:8080"))
