@@ -229,6 +229,11 @@ def decoded(data: bytes) -> dns.Message:
     )
     if not message.trunc and tuple(len(section) for section in sections) != counts:
         raise ValueError("its answer is cut short")
-    if any(record.rdlength != _SIZES.get(record.type, record.rdlength) for record in message.answers):
+    if any(not _sized(record) for record in (*message.answers, *message.additional)):
         raise ValueError("its answer has an address of a wrong length")
     return message
+
+
+def _sized(record: dns.RRHeader) -> bool:
+    """An address has the length of one: Twisted's decoder does not look."""
+    return record.rdlength == _SIZES.get(record.type, record.rdlength)
