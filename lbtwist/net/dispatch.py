@@ -35,7 +35,7 @@ class IDispatched(Protocol):
 
 class Dispatch:
     """Tries members in order of preference, the first and at most `retries` further ones; waits in the
-    group's queue while every member is full."""
+    group's queue while every member that it may still try is full."""
 
     __slots__ = (
         "due_bucket",
@@ -89,14 +89,15 @@ class Dispatch:
 
     def next(self) -> None:
         """Connect to the next server; wait for one, or tell the client that there is none."""
-        self._end_wait()
         member = self._next_member()
         if member is not None:
+            self._end_wait()
             self._connect(member)
-        elif self._group.full and not self._group.queue_full:
-            self._wait()
-        else:
+        elif not self._may_wait:
+            self._end_wait()
             self._client.no_server()
+        elif not self._waiting:
+            self._wait()
 
     def redirect(self) -> None:
         """The server it is on its way to has left the rotation: another one, which is no retry (rule 9)."""
@@ -106,9 +107,7 @@ class Dispatch:
 
     def cancel(self) -> None:
         """Connect no further, and wait no more."""
-        if self._waiting:
-            self._group.waiting.remove(self)
-            self._end_wait()
+        self._end_wait()
         if self._dial is not None:
             self._dial.cancel()
             self._group.give_back(self._arrived().number)
@@ -118,12 +117,30 @@ class Dispatch:
         self.cancel()
         self._client.no_server()
 
+    @property
+    def _may_try(self) -> bool:
+        return len(self._tried) <= self._group.rotation.retries
+
+    @property
+    def _may_wait(self) -> bool:
+        """Members that it has not tried are full; it has a place in the queue, or gets one."""
+        return (
+            self._may_try
+            and self._group.has_others(self._tried)
+            and (self._waiting or not self._group.queue_full)
+        )
+
     def _next_member(self) -> Member | None:
-        if len(self._tried) > self._group.rotation.retries:
+        if not self._may_try:
             return None
-        if self._order is None:
-            self._order = self._group.order(self._client.client_host)
-        return next((member for member in self._order if member.number not in self._tried), None)
+        if self._order is not None and (member := self._untried(self._order)):
+            return member
+        # Who was passed over may have room by now, and there may be new ones.
+        self._order = self._group.order(self._client.client_host)
+        return self._untried(self._order)
+
+    def _untried(self, order: Iterator[Member]) -> Member | None:
+        return next((member for member in order if member.number not in self._tried), None)
 
     def _connect(self, member: Member) -> None:
         self._member = member
@@ -134,13 +151,13 @@ class Dispatch:
 
     def _wait(self) -> None:
         self._waiting = True
-        self._order = None
-        self._group.waiting.append(self)
+        self._group.waiting[self] = None
         self._sweep.enter(self, self._sweep.seconds() + self._group.rotation.queue_timeout)
 
     def _end_wait(self) -> None:
         if self._waiting:
             self._waiting = False
+            del self._group.waiting[self]
             self._sweep.leave(self)
 
     def _connected(self) -> IProtocol:

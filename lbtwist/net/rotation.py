@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections import OrderedDict
+from collections.abc import Callable, Container, Iterator
 from typing import Protocol
 
 from twisted.internet.interfaces import IReactorTime
@@ -25,7 +25,7 @@ class IUnderWay(Protocol):
         """That one takes nothing new any more: to another one."""
 
     def next(self) -> None:
-        """A member may have room: try again."""
+        """A member may have room: try again. Who finds none keeps its place in the queue."""
 
 
 class GroupRotation:
@@ -34,7 +34,8 @@ class GroupRotation:
     def __init__(self, make_scheduler: Callable[[str], IScheduler], clock: IReactorTime) -> None:
         self.rotation = Rotation()
         self.under_way: dict[IUnderWay, None] = {}
-        self.waiting: deque[IUnderWay] = deque()
+        self.waiting: OrderedDict[IUnderWay, None] = OrderedDict()
+        """The queue, the one that waits longest first."""
         self._make_scheduler = make_scheduler
         self._seconds = clock.seconds
         self._cooperator = Cooperator(scheduler=lambda call: clock.callLater(0, call))
@@ -59,22 +60,27 @@ class GroupRotation:
         for connection in list(self.under_way):
             if connection.number not in self._members:
                 connection.redirect()
-        for _ in range(len(self.waiting)):
-            self.waiting.popleft().next()
+        for connection in list(self.waiting):
+            connection.next()
 
     def order(self, client: str) -> Iterator[Member]:
-        """Members with room for a connection from `client`, in order of preference, each once."""
+        """Members with room for a connection from `client`, in order of preference, each once.
+
+        It ends early when the group gets another scheduler.
+        """
         tied = self._tied(client)
         if tied is not None and self._has_room(tied):
             yield tied
-        for member in self._scheduler.order(client):
+        scheduler = self._scheduler
+        for member in scheduler.order(client):
+            if scheduler is not self._scheduler:
+                return  # it does not hear any more of who leaves
             if member is not tied and self._has_room(member):
                 yield member
 
-    @property
-    def full(self) -> bool:
-        """There are members, and each has as many connections as it may."""
-        return bool(self._members) and not any(map(self._has_room, self._members.values()))
+    def has_others(self, tried: Container[int]) -> bool:
+        """There are members beyond those that were `tried`."""
+        return any(number not in tried for number in self._members)
 
     @property
     def queue_full(self) -> bool:
@@ -97,13 +103,20 @@ class GroupRotation:
             del self._busy[number]
         if self._scheduler.counting:
             self._scheduler.released(number)
-        if self.waiting and number in self._members:
-            self.waiting.popleft().next()
+        if self.waiting and (member := self._members.get(number)):
+            self._offer(member)
 
     def tie(self, client: str, number: int) -> None:
         """`client` was given member `number`; with persistence it gets it again."""
         if self._ties is not None:
             self._ties.tie(client, number, self._seconds())
+
+    def _offer(self, member: Member) -> None:
+        """`member` has room: to the first who can use it, for one that has tried it may wait for another."""
+        for connection in list(self.waiting):
+            if not self._has_room(member):
+                break
+            connection.next()
 
     def _tied(self, client: str) -> Member | None:
         """The member that `client` is tied to: never one that takes nothing new (rule 10)."""

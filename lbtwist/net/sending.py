@@ -156,7 +156,7 @@ class SendingSide:
         if self._halving:
             self._output = SHUT
             self._poller.soon(self._shut)
-        elif self._output == HELD:
+        else:
             self._output = OPEN
 
     def _shut(self) -> None:

@@ -100,7 +100,7 @@ class SocketTransport(SendingSide):
 
     def loseConnection(self) -> None:
         """Close after what is queued was sent. Nothing more is received."""
-        if self.disconnecting or self._reason:
+        if self._reason:
             return
         self.disconnecting = True
         self._reading = False
@@ -233,7 +233,6 @@ class SocketTransport(SendingSide):
 
     def _write_failed(self) -> None:
         self._output = SHUT
-        self._queue = None
         self._poller.soon(lambda: self._guard(self._read_the_rest))
 
     def _read_the_rest(self) -> None:

@@ -68,18 +68,15 @@ class LoadBalancer(MultiService):
         self._listener_services = _room("listeners", self)
         self._numbers = count(1)
         self._around = Surroundings(plane, self.drains, self._numbers, clock, makers)
-        self._leaving: RunningDrain | None = None
+        self.leaving = False
+        """It is shutting down."""
+        self._last_drain: RunningDrain | None = None
         self._hurried = False
         plane.observe(self)
         for name, group in config.server_groups.items():
             self.add_group(name, group)
         for name, listener in config.listeners.items():
             self.adopt(self.listener(name, listener))
-
-    @property
-    def leaving(self) -> bool:
-        """It is shutting down."""
-        return self._leaving is not None
 
     def add_group(self, name: str, settings: GroupSettings) -> ServerGroup:
         """A server group; it registers its servers when it is started, at once in a running balancer."""
@@ -158,22 +155,23 @@ class LoadBalancer(MultiService):
     def hurry(self) -> None:
         """Cut at once what a shutdown still waits for: the second SIGTERM (rule 70)."""
         self._hurried = True
-        if self._leaving is not None and not self._leaving.drain.ended:
-            self._leaving.cut()
+        if self._last_drain is not None and not self._last_drain.drain.ended:
+            self._last_drain.cut()
 
     def stopService(self) -> Deferred[None]:
         return Deferred.fromCoroutine(self._leave())
 
     async def _leave(self) -> None:
         """Listeners, then connections, then the rest: whoever looks sees the drain to its end."""
+        self.leaving = True
         for listener in list(self.listeners.values()):
             await listener.stop_accepting()
         timeout = 0.0 if self._hurried else self.filed.load_balancer.shutdown_timeout
-        leaving = self._leaving = self.drains.open(
+        last = self._last_drain = self.drains.open(
             f"load balancer {self.name}", EVERYTHING, Cause.SHUTDOWN, Because("signal"), timeout
         )
-        ended = leaving.done()
-        leaving.begin()
+        ended = last.done()
+        last.begin()
         await ended
         for drain in self.drains:
             drain.interrupt()

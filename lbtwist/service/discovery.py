@@ -12,7 +12,7 @@ from lbtwist.model.address import Address
 from lbtwist.model.availability import Availability, Decision, Verdict
 from lbtwist.model.config import DiscoverySettings
 from lbtwist.model.drain import Because
-from lbtwist.model.members import Wanted, changes
+from lbtwist.model.members import Wanted
 from lbtwist.model.registration import Origin
 from lbtwist.model.source import SourceAnswer
 
@@ -69,8 +69,7 @@ class Discovery:
 
     def _take(self, decision: Decision) -> list[str]:
         before, self._said = self._said, dict(decision.servers)
-        difference = changes(_wanted(before), _wanted(self._said))
-        return self._group.merge(difference, _SOURCE, Origin.SOURCE)
+        return self._group.merge(_wanted(before), _wanted(self._said), _SOURCE, Origin.SOURCE)
 
 
 def _wanted(servers: dict[Address, int]) -> dict[Address, Wanted]:

@@ -16,7 +16,8 @@ from lbtwist.model.address import Address
 from lbtwist.model.config import GroupSettings, Recovery, Rejoin
 from lbtwist.model.drain import Because, Cause, State
 from lbtwist.model.health import CheckResult, Health, HealthRecord, Verdict
-from lbtwist.model.members import Changes, Choice, Members, Wanted
+from lbtwist.model.members import Choice, Members, Wanted
+from lbtwist.model.merge import Servers, merge
 from lbtwist.model.plane import Rotation, Scope
 from lbtwist.model.receipt import Receipt
 from lbtwist.model.registration import Admin, Membership, Origin, Registration
@@ -101,7 +102,10 @@ class ServerGroup(Service):
         self, servers: Mapping[Address, Wanted], because: Because, rejoin: Rejoin | None = None
     ) -> list[Registration]:
         """Register servers. One whose earlier stay still drains joins as `rejoin` says, the group's
-        own setting when None (rule 16). Raises Refused, and adds none, when a name or address is taken."""
+        own setting when None (rule 16). Raises Refused, and adds none, when a name or address is taken,
+        or the group is being retired."""
+        if self._emptied is not None:
+            raise Refused(f"server group {self.name} is being removed")
         for address, wanted in servers.items():
             self.members.check_free(wanted.name, address)
         mode = rejoin or self.settings.connection_draining.rejoin
@@ -128,8 +132,11 @@ class ServerGroup(Service):
         return [self._drain(each, Cause.REMOVAL, because, timeout) for each in registrations]
 
     def retire(self, because: Because, emptied: Callable[[], None]) -> None:
-        """Remove every server by the rules; `emptied` is called when the last one is gone."""
+        """Remove every server by the rules; `emptied` is called when the last one is gone. Until then
+        none is added, and none comes back that a verb had removed before."""
         self._emptied = emptied
+        for registration in self.members:
+            registration.removed_by = Origin.FILE
         self.remove([r for r in self.members if r.registered], because, Origin.FILE)
         self._tell_emptied()
 
@@ -189,27 +196,15 @@ class ServerGroup(Service):
             _describe(registration, wanted)
         self._publish()
 
-    def merge(self, difference: Changes, because: Because, origin: Origin) -> list[str]:
-        """What a file or a source says anew of servers, over what operators did to the same ones.
-
-        What it does not speak of stays as it is. Returns what was changed, a line each.
-        """
-        members = self.members
-        gone = {address for address in difference.removed if members.current_at(address)}
-        for address, wanted in difference.added.items():
-            other = members.current(wanted.name)
-            if other is not None and other.address != address:
-                gone.add(other.address)
-        leaving = [r for r in members if r.registered and r.address in gone]
-        self.remove(leaving, because, origin)
-        said = {**difference.added, **difference.changed}
-        there = {address: wanted for address, wanted in said.items() if members.current_at(address)}
-        self.amend(there)
-        new = {address: wanted for address, wanted in difference.added.items() if address not in there}
-        added = self.add(new, because)
+    def merge(self, before: Servers, after: Servers, because: Because, origin: Origin) -> list[str]:
+        """Follow what a file or a source says anew of servers. Returns what was changed, a line each."""
+        plan = merge(self.members, before, after)
+        self.remove(plan.leaving, because, origin)
+        self.amend(plan.changed)
+        added = self.add(plan.new, because)
         return [
-            *(f"{registration.label} removed" for registration in leaving),
-            *(f"{self.name}/{wanted.name} changed" for wanted in there.values()),
+            *(f"{registration.label} removed" for registration in plan.leaving),
+            *(f"{self.name}/{wanted.name} changed" for wanted in plan.changed.values()),
             *(f"{registration.label} added" for registration in added),
         ]
 

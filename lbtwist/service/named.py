@@ -9,7 +9,7 @@ from lbtwist.model.address import Address
 from lbtwist.model.config import GroupSettings
 from lbtwist.model.drain import Because
 from lbtwist.model.hostname import HostName
-from lbtwist.model.members import Wanted, changes
+from lbtwist.model.members import Wanted
 from lbtwist.model.registration import Origin
 from lbtwist.service.resolving import Resolving
 
@@ -60,8 +60,8 @@ class NamedServer:
         before = {self.address: self.wanted} if self.address else {}
         after = {address: wanted} if address else {}
         self.address, self.wanted = address, wanted
-        if difference := changes(before, after):
-            self._group.merge(difference, _NAMES, Origin.FILE)
+        if after != before:
+            self._group.merge(before, after, _NAMES, Origin.FILE)
 
 
 class NamedServers:

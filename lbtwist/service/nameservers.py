@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Sequence
+from io import BytesIO
 from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredSemaphore, TimeoutError, maybeDeferred
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint, connectProtocol
-from twisted.internet.error import BindError, ConnectError, ConnectionClosed, ConnectionRefusedError
+from twisted.internet.error import BindError, ConnectError, ConnectionClosed
 from twisted.internet.protocol import DatagramProtocol, connectionDone
 from twisted.names import dns
 from twisted.protocols.basic import Int16StringReceiver
@@ -27,6 +28,8 @@ MAX_DATAGRAM = 512
 """Bytes of an answer over UDP, where none was asked for in more (RFC 1035, section 4.2.1)."""
 MAX_POINTERS = 8192
 """Compressed names in one message: Twisted's own 1,000 is too few for some hundreds of servers."""
+MAX_PIECES = 200_000
+"""Labels, lengths and fields of one message: a record has some ten, and 64 KB hold about 5,000 records."""
 
 _HEADER = struct.Struct("!H2B4H")
 _SIZES = {dns.A: 4, dns.AAAA: 16}
@@ -164,7 +167,11 @@ class Datagram(DatagramProtocol):
         self._exchange.received(data if len(data) <= MAX_DATAGRAM else _truncated(data))
 
     def connectionRefused(self) -> None:
-        self._exchange.failed(Failure(ConnectionRefusedError()))
+        self._exchange.failed(Failure(NotResolved("nobody listens there")))
+
+    def stopProtocol(self) -> None:
+        """The epoll reactor drops a socket that was refused, and does not say why."""
+        self.connectionRefused()
 
 
 class Stream(Int16StringReceiver):
@@ -185,6 +192,21 @@ class Stream(Int16StringReceiver):
         self.closed.callback(None)
 
 
+class _Rationed(BytesIO):
+    """Bytes that may be read in so many pieces only.
+
+    Pointers to one endless name, 2,000 of them in 64 KB, would keep Twisted's decoder busy for 45 s.
+    """
+
+    pieces = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self.pieces += 1
+        if self.pieces > MAX_PIECES:
+            raise ValueError("there is no end to its names")
+        return super().read(size)
+
+
 def _truncated(data: bytes) -> bytes:
     """The start of `data`, which says that it is one (TC)."""
     return data[:2] + bytes([data[2] | 0x02]) + data[3:MAX_DATAGRAM]
@@ -195,7 +217,7 @@ def decoded(data: bytes) -> dns.Message:
     message = dns.Message()
     message.maxCompressionPointers = MAX_POINTERS
     try:
-        message.fromStr(data)
+        message.decode(_Rationed(data))
         counts = _HEADER.unpack_from(data)[3:]
     except Exception:  # hostile bytes make the decoder raise whatever they like
         raise ValueError("its answer can't be read") from None
@@ -207,6 +229,11 @@ def decoded(data: bytes) -> dns.Message:
     )
     if not message.trunc and tuple(len(section) for section in sections) != counts:
         raise ValueError("its answer is cut short")
-    if any(record.rdlength != _SIZES.get(record.type, record.rdlength) for record in message.answers):
+    if any(not _sized(record) for record in (*message.answers, *message.additional)):
         raise ValueError("its answer has an address of a wrong length")
     return message
+
+
+def _sized(record: dns.RRHeader) -> bool:
+    """An address has the length of one: Twisted's decoder does not look."""
+    return record.rdlength == _SIZES.get(record.type, record.rdlength)

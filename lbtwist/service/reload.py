@@ -10,7 +10,6 @@ from twisted.logger import Logger
 from lbtwist.errors import BindError, ConfigurationError, Problem, Refused
 from lbtwist.model.config import Config, GroupSettings, ListenerSettings
 from lbtwist.model.drain import Because
-from lbtwist.model.members import changes
 from lbtwist.model.registration import Origin
 from lbtwist.service.balancer import LoadBalancer
 from lbtwist.service.group import ServerGroup, servers_of
@@ -18,11 +17,11 @@ from lbtwist.service.listener import Listener
 
 _FILE = Because("file")
 
+log = Logger()
+
 
 class Reloader:
     """Reads the file again when it is told to, one reload after the other."""
-
-    log = Logger()
 
     def __init__(self, balancer: LoadBalancer, read: Callable[[], Deferred[Config]]) -> None:
         self._balancer = balancer
@@ -35,19 +34,24 @@ class Reloader:
 
     async def _reload(self) -> list[str]:
         balancer = self._balancer
-        if balancer.leaving:
-            raise Refused("it is shutting down")
         try:
-            done = await apply(balancer, await self._read())
+            self._check_running()
+            new = await self._read()
+            self._check_running()
+            done = await apply(balancer, new)
         except ConfigurationError as error:
             balancer.problems = tuple(str(problem) for problem in error.problems)
             for problem in balancer.problems:
-                self.log.error("reload refused, nothing has changed: {problem}", problem=problem)
+                log.error("reload refused, nothing has changed: {problem}", problem=problem)
             raise
         balancer.problems = ()
         for line in done or ["nothing has changed"]:
-            self.log.info("reload: {line}", line=line)
+            log.info("reload: {line}", line=line)
         return done
+
+    def _check_running(self) -> None:
+        if self._balancer.leaving:
+            raise Refused("it is shutting down")
 
 
 async def apply(balancer: LoadBalancer, new: Config) -> list[str]:
@@ -62,7 +66,7 @@ async def apply(balancer: LoadBalancer, new: Config) -> list[str]:
     opened = await _open_listeners(balancer, new)
     done = list(_apply_groups(balancer, old, new))
     done += await _apply_listeners(balancer, new, opened)
-    done += _retire_groups(balancer, new)
+    done += _retire_groups(balancer, old, new)
     balancer.filed = new
     balancer.name = new.load_balancer.name
     return done
@@ -94,9 +98,16 @@ async def _open_listeners(balancer: LoadBalancer, new: Config) -> dict[str, List
         for listener in opened.values():
             await listener.stop_accepting()
         for listener in closed:
-            listener.startService()
+            _reopen(listener)
         raise ConfigurationError([Problem(f"listeners.{name}.endpoint", str(error))]) from error
     return opened
+
+
+def _reopen(listener: Listener) -> None:
+    try:
+        listener.startService()
+    except BindError as error:
+        log.error("listener {name} is closed: {error}", name=listener.name, error=error)
 
 
 def _moved(running: Listener | None, settings: ListenerSettings) -> bool:
@@ -125,10 +136,9 @@ def _apply_groups(balancer: LoadBalancer, old: Config, new: Config) -> Iterator[
 
 
 def _apply_group(group: ServerGroup, old: GroupSettings | None, new: GroupSettings) -> Iterator[str]:
-    difference = changes(servers_of(old) if old else {}, servers_of(new))
     group.reconfigure(new)
     yield f"server group {group.name} changed"
-    yield from group.merge(difference, _FILE, Origin.FILE)
+    yield from group.merge(servers_of(old) if old else {}, servers_of(new), _FILE, Origin.FILE)
 
 
 async def _apply_listeners(balancer: LoadBalancer, new: Config, opened: dict[str, Listener]) -> list[str]:
@@ -146,9 +156,9 @@ async def _apply_listeners(balancer: LoadBalancer, new: Config, opened: dict[str
     return done
 
 
-def _retire_groups(balancer: LoadBalancer, new: Config) -> list[str]:
+def _retire_groups(balancer: LoadBalancer, old: Config, new: Config) -> list[str]:
     """Groups that the file names no more: their servers leave by the rules."""
-    gone = [group for name, group in balancer.groups.items() if name not in new.server_groups]
+    gone = [balancer.groups[name] for name in old.server_groups if name not in new.server_groups]
     for group in gone:
         balancer.retire_group(group, _FILE)
     return [f"server group {group.name} removed" for group in gone]

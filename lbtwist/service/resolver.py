@@ -23,6 +23,8 @@ MAX_SERVERS = 3
 """Of the name servers in resolv.conf(5) the C library asks the first three."""
 HOSTS_TTL = 10.0
 """Seconds until the hosts file is looked at again."""
+MAX_ALIASES = 16
+"""A name that leads on further is not followed."""
 
 
 class Family(IntEnum):
@@ -30,6 +32,9 @@ class Family(IntEnum):
 
     IPV4 = dns.A
     IPV6 = dns.AAAA
+
+
+_FAMILIES = frozenset(Family)
 
 
 class Addresses(NamedTuple):
@@ -100,14 +105,7 @@ class Resolver:
         """
         reply = await self._nameservers.ask(name, dns.SRV)
         records, ttl = records_of(reply.answers, name, dns.SRV)
-        found = tuple(map(_service, records))
-        known = {
-            (target, family): addresses
-            for target in {service.target for service in found}
-            for family in Family
-            if (addresses := addresses_in(reply.additional, target, family)).found
-        }
-        return Services(found, ttl, known)
+        return Services(tuple(map(_service, records)), ttl, known_addresses(reply.additional))
 
     def _in_hosts(self, name: str) -> tuple[str, ...]:
         listed = searchFileForAll(self._hosts, name.encode("ascii")) if self._hosts else ()
@@ -118,8 +116,10 @@ def records_of(records: Sequence[dns.RRHeader], name: str, type: int) -> tuple[l
     """The payloads of `type` that `name` has, itself or by its aliases, and the least TTL on that way."""
     owner, ttl = dns.Name(name), math.inf
     aliases = [record for record in records if record.type == dns.CNAME and record.cls == dns.IN]
-    while alias := next((record for record in aliases if record.name == owner), None):
-        aliases.remove(alias)
+    for _ in range(MAX_ALIASES):
+        alias = next((record for record in aliases if record.name == owner), None)
+        if alias is None:
+            break
         payload: Any = alias.payload
         owner, ttl = payload.name, min(ttl, alias.ttl)
     found = [r for r in records if r.type == type and r.cls == dns.IN and r.name == owner]
@@ -129,7 +129,22 @@ def records_of(records: Sequence[dns.RRHeader], name: str, type: int) -> tuple[l
 def addresses_in(records: Sequence[dns.RRHeader], name: str, family: Family) -> Addresses:
     """The addresses that `name` has among `records`."""
     found, ttl = records_of(records, name, family)
-    return Addresses(tuple(str(ipaddress.ip_address(record.address)) for record in found), ttl)
+    return Addresses(tuple(map(_text, found)), ttl)
+
+
+def known_addresses(records: Sequence[dns.RRHeader]) -> dict[tuple[str, Family], Addresses]:
+    """All addresses among `records`, by name in small letters and family."""
+    known: dict[tuple[str, Family], Addresses] = {}
+    for record in records:
+        if record.type in _FAMILIES and record.cls == dns.IN:
+            key = record.name.name.decode("ascii", "replace").lower(), Family(record.type)
+            found, ttl = known.get(key, Addresses((), math.inf))
+            known[key] = Addresses((*found, _text(record.payload)), min(ttl, record.ttl))
+    return known
+
+
+def _text(record: Any) -> str:
+    return str(ipaddress.ip_address(record.address))
 
 
 def _service(record: dns.Record_SRV) -> Service:

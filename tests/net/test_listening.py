@@ -324,6 +324,20 @@ def test_file_of_a_unix_socket_goes_with_it(unix_scene: Scene) -> None:
     assert len(unix_scene.factory.served) == 1
 
 
+def test_file_is_gone_before_the_last_are_accepted(unix_scene: Scene) -> None:
+    """Who would come then is told at once that nobody listens, and not after it was queued."""
+    seen: list[bool] = []
+
+    def build() -> Recorder:
+        seen.append(os.path.exists(unix_scene.address))
+        return Recorder()
+
+    unix_scene.factory.build = build
+    unix_scene.client()
+    assert unix_scene.stop()
+    assert seen == [False]
+
+
 def test_file_that_became_anothers_stays(unix_scene: Scene) -> None:
     os.unlink(unix_scene.address)
     with bind_unix(unix_scene.address):

@@ -195,6 +195,16 @@ def test_soon_within_a_batch_is_its_end(reactor: StillReactor, poller: Poller) -
     assert reactor.getDelayedCalls() == []
 
 
+def test_soon_after_a_batch_is_the_next_turn(reactor: StillReactor, poller: Poller) -> None:
+    said: list[str] = []
+    Reader(poller).far.send(b"x")
+    poller.doRead()
+    poller.soon(lambda: said.append("next"))
+    assert len(reactor.getDelayedCalls()) == 1
+    reactor.advance(0)
+    assert said == ["next"]
+
+
 def test_soon_from_soon(reactor: StillReactor, poller: Poller) -> None:
     said: list[str] = []
     poller.soon(lambda: poller.soon(lambda: said.append("inner")))
@@ -211,9 +221,14 @@ def test_soon_without_end_lets_the_reactor_have_its_turn(reactor: StillReactor, 
         if count < 100:
             poller.soon(again)
 
-    poller.soon(again)
-    poller._take_turn()
+    def begin(reader: Reader) -> None:
+        os.read(reader.fd, 100)
+        poller.soon(again)
+
+    Reader(poller, begin).far.send(b"x")
+    poller.doRead()
     assert count == ROUNDS
+    assert len(reactor.getDelayedCalls()) == 1
     reactor.advance(0)
     assert count == 100
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import struct
@@ -16,7 +17,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from lbtwist.net.poller import READABLE, Poller
-from lbtwist.net.transport import LARGE_READ, MAX_DISCARD, SMALL_READ, SocketTransport
+from lbtwist.net.transport import MAX_DISCARD, SMALL_READ, SocketTransport
 from tests.net.fakes import StillReactor
 from tests.net.recorder import HalfCloseable, Recorder
 
@@ -143,6 +144,16 @@ def test_failed_write_while_paused_from_the_start_is_told(bench: Bench) -> None:
     assert "write lost" not in protocol.events
 
 
+def test_nothing_is_tried_after_a_failed_write(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, transport, far = bench.connect()
+    reset(far)
+    transport.write(b"lost")
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "write", lambda fd, data: pytest.fail("tried"))
+        transport.write(b"ignored")
+    bench.turn()
+
+
 def test_half_close_of_a_lost_connection_is_its_end(bench: Bench) -> None:
     protocol, transport, far = bench.connect(HalfCloseable(made=paused))
     reset(far)
@@ -166,20 +177,22 @@ def test_data_before_a_failed_write_is_received_first(bench: Bench) -> None:
     far.send(b"413 ")
     far.send(b"Content Too Large")
     reset(far)
-    transport.write(b"more of the body")
+    with protocol.inside():
+        transport.write(b"more of the body")
     bench.reactor.advance(0)
     assert bytes(protocol.received) == b"413 Content Too Large"
     assert protocol.reason.type is ConnectionLost
 
 
-def test_pause_is_obeyed_after_a_failed_write(bench: Bench) -> None:
+def test_pause_is_obeyed_after_a_failed_write(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lbtwist.net.transport.LARGE_READ", 10)
     protocol, transport, far = bench.connect()
-    far.send(b"x" * (LARGE_READ + 1))
+    far.send(b"x" * 11)
     reset(far)
     protocol.on_data = lambda data: transport.pauseProducing()
     transport.write(b"lost")
     bench.reactor.advance(0)
-    assert protocol.count <= LARGE_READ
+    assert protocol.count == 10
     assert protocol.reason.type is ConnectionLost
 
 
@@ -255,21 +268,30 @@ def test_reset_after_the_end_of_input_is_told(bench: Bench) -> None:
     assert protocol.reason.type is ConnectionLost
 
 
-def test_closed_in_one_turn_it_never_leaves_the_epoll_by_hand(
+def test_closed_within_the_batch_of_its_end_it_never_leaves_the_epoll_by_hand(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A system call that is spared for most connections: both ends come in the same batch."""
-    protocol, transport, far = bench.connect()
+    """A system call that is spared for most relayed connections: both ends come in the same batch."""
+    first, transport, far = bench.connect()
+    second, other_transport, other_far = bench.connect()
+
+    def close_both() -> None:
+        transport.loseConnection()
+        other_transport.loseConnection()
+
     monkeypatch.setattr(bench.poller, "modify", lambda fd, mask: pytest.fail("was modified"))
-    protocol.readConnectionLost = transport.loseConnection
+    second.readConnectionLost = close_both
     far.close()
+    other_far.close()
     bench.turn()
-    assert protocol.reason.type is ConnectionDone
+    assert first.events == ["made", "read lost", "lost"]
+    assert second.events == ["made", "lost"]
 
 
 def test_an_event_that_is_over_is_no_error(bench: Bench) -> None:
     protocol, transport, _ = bench.connect()
     transport.ready(READABLE)
+    bench.turn()
     assert protocol.events == ["made"]
 
 
@@ -281,6 +303,21 @@ def test_lose_connection_with_unread_input_is_no_reset(bench: Bench) -> None:
     transport.loseConnection()
     bench.turn()
     assert protocol.reason.type is ConnectionDone
+    assert receive_all(far) == b"the answer"
+
+
+def test_lose_connection_with_more_unread_input_than_is_dropped(bench: Bench) -> None:
+    """The FIN goes first: the peer that has it sees no reset any more."""
+    _, transport, far = bench.connect()
+    far.setblocking(False)
+    sent = 0
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            sent += far.send(bytes(2**20))
+    assert sent > 2 * MAX_DISCARD
+    transport.write(b"the answer")
+    transport.loseConnection()
+    bench.turn()
     assert receive_all(far) == b"the answer"
 
 
@@ -297,6 +334,17 @@ def test_lose_connection_reads_no_more_than_its_bound(bench: Bench, monkeypatch:
         transport.loseConnection()
         bench.turn()
     assert MAX_DISCARD <= sum(read) <= MAX_DISCARD + SMALL_READ
+
+
+def test_nothing_is_read_while_the_rest_is_sent(bench: Bench) -> None:
+    protocol, transport, far = bench.connect()
+    bench.fill(transport)
+    transport.loseConnection()
+    far.send(b"too late")
+    transport.resumeProducing()
+    bench.turn()
+    assert protocol.events == ["made"]
+    assert protocol.count == 0
 
 
 def test_abort_is_a_reset(bench: Bench) -> None:
@@ -324,6 +372,24 @@ def test_abort_after_all_was_sent_and_before_it_is_told(bench: Bench) -> None:
     assert protocol.reason.type is ConnectionAborted
     with pytest.raises(ConnectionResetError):
         far.recv(1)
+
+
+def test_abort_right_after_a_half_close(bench: Bench) -> None:
+    protocol, transport, _ = bench.connect()
+    transport.loseWriteConnection()
+    transport.abortConnection()
+    bench.turn()
+    assert protocol.events == ["made", "lost"]
+
+
+def test_half_close_twice_is_told_once(bench: Bench) -> None:
+    protocol, transport, _ = bench.connect()
+    transport.loseWriteConnection()
+    transport.loseWriteConnection()
+    bench.turn()
+    transport.loseWriteConnection()
+    bench.turn()
+    assert protocol.events == ["made", "write lost"]
 
 
 def test_producer_is_paused_at_the_first_queued_byte(bench: Bench) -> None:
@@ -399,6 +465,15 @@ def test_pull_producer_holds_up_a_close(bench: Bench, close: str) -> None:
 def test_pull_producer_that_has_nothing_now_does_not_spin(bench: Bench) -> None:
     _, transport, _ = bench.connect()
     transport.registerProducer(Pull(), False)
+    bench.turn()
+    assert bench.quiet
+
+
+def test_pull_producer_that_writes_nothing_does_not_spin(bench: Bench) -> None:
+    _, transport, _ = bench.connect()
+    producer = Pull()
+    producer.resumeProducing = lambda: transport.write(b"")  # type: ignore[method-assign]
+    transport.registerProducer(producer, False)
     bench.turn()
     assert bench.quiet
 

@@ -430,3 +430,17 @@ def test_waiting_for_a_removal_without_a_deadline_may_be_given_one(house: House)
     running.extend(5.0)
     house.clock.advance(5)
     assert not connection.live
+
+
+def test_a_group_that_goes_away_takes_no_server_in_and_none_back(house: House) -> None:
+    """Else it would never be empty, and never be gone."""
+    gone: list[bool] = []
+    (connection,) = house.connections(1)
+    house.remove(1)
+    house.group.retire(FILE, lambda: gone.append(True))
+    with pytest.raises(Refused, match="server group app is being removed"):
+        house.add(3)
+    with pytest.raises(Refused, match="removed by the file"):
+        house.group.ready(house[1], ADA)
+    connection.end()
+    assert gone == [True]

@@ -33,13 +33,13 @@ class SourceHash(Uncounted):
     def order(self, client: str) -> Iterator[Member]:
         """Members in an order that is the client's own, so that one's clients go on to all others."""
         tried: set[int] = set()
-        point, step = points(client)
-        for _ in range(DRAWS):
+        point, _ = points(client)
+        for draw in range(DRAWS):
             if len(tried) >= len(self._roster.members):
                 break
             member = self._roster.at(point)
             if member.number not in tried:
                 tried.add(member.number)
                 yield member
-            point = (point + step) % 1.0
+            point, _ = points(f"{client} {draw}")
         yield from others(lambda: self._roster.members, tried, point)

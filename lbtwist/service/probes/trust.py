@@ -33,8 +33,7 @@ class Trust:
     def __init__(self, authorities: bytes | None = None) -> None:
         """`authorities` are certificates in PEM; None: those of the system. Raises ValueError."""
         self._options = CertificateOptions(
-            trustRoot=platformTrust() if authorities is None else _roots(authorities),
-            acceptableProtocols=[b"http/1.1"],
+            trustRoot=platformTrust() if authorities is None else _roots(authorities)
         )
         self._options.getContext()
 

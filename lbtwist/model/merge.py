@@ -1,0 +1,64 @@
+"""What a file or a source says anew of servers, merged with what operators did to the same ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from lbtwist.model.address import Address
+from lbtwist.model.members import Wanted, changes
+from lbtwist.model.registration import Registration
+
+Servers = Mapping[Address, Wanted]
+
+
+class Merge(NamedTuple):
+    """What has to be done."""
+
+    leaving: list[Registration]
+    changed: dict[Address, Wanted]
+    """Other names, weights or limits for registered servers; no connection is touched."""
+    new: dict[Address, Wanted]
+
+
+def merge(members: Iterable[Registration], before: Servers, after: Servers) -> Merge:
+    """The difference of what was said `before` and `after`, over what `members` are at present.
+
+    What it did not speak of, or speaks of as before, stays as it is; names are always those of `after`.
+    Whoever else has such a name leaves.
+    """
+    difference = changes(before, after)
+    registered = {r.address: r for r in members if r.registered}
+    there = {
+        address: _said(wanted_of(registered[address]), before.get(address), now)
+        for address, now in after.items()
+        if address in registered
+    }
+    new = {address: now for address, now in difference.added.items() if address not in there}
+    names = {wanted.name for wanted in (*there.values(), *new.values())}
+    leaving = [
+        registration
+        for address, registration in registered.items()
+        if address in difference.removed or (address not in after and registration.name in names)
+    ]
+    changed = {a: wanted for a, wanted in there.items() if wanted != wanted_of(registered[a])}
+    return Merge(leaving, changed, new)
+
+
+def wanted_of(registration: Registration) -> Wanted:
+    """What a registration is at present."""
+    return Wanted(
+        registration.name,
+        registration.weight,
+        registration.max_connections,
+        registration.backup,
+        registration.zone,
+    )
+
+
+def _said(live: Wanted, was: Wanted | None, now: Wanted) -> Wanted:
+    """`now`, with the live value of all that it says as before but the name."""
+    if was is None:
+        return now
+    values = [mine if old == new else new for mine, old, new in zip(live, was, now, strict=True)]
+    return Wanted(*values)._replace(name=now.name)

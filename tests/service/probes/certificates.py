@@ -1,0 +1,77 @@
+"""Certificates for servers in tests, good and bad ones."""
+
+from __future__ import annotations
+
+import ipaddress
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric.ec import (
+    SECP256R1,
+    EllipticCurvePrivateKey,
+    generate_private_key,
+)
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from twisted.internet.ssl import CertificateOptions, PrivateCertificate
+
+DAY = timedelta(days=1)
+
+
+class Issued(NamedTuple):
+    """A certificate and its key."""
+
+    certificate: x509.Certificate
+    key: EllipticCurvePrivateKey
+
+    @property
+    def pem(self) -> bytes:
+        return self.certificate.public_bytes(Encoding.PEM)
+
+    def options(self) -> CertificateOptions:
+        """What a server with this certificate needs for TLS."""
+        key = self.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        options: CertificateOptions = PrivateCertificate.loadPEM(self.pem + key).options()
+        return options
+
+
+def authority() -> Issued:
+    """One that can issue others."""
+    return _issue("authority", None, [], (-DAY, DAY))
+
+
+def issue(by: Issued | None, names: list[str], valid: tuple[timedelta, timedelta] = (-DAY, DAY)) -> Issued:
+    """A certificate for `names`, host names or IP addresses, valid from and until so long from now.
+
+    Where it is issued by nobody, it is signed by itself.
+    """
+    return _issue("server", by, [_general(name) for name in names], valid)
+
+
+def _issue(
+    subject: str, by: Issued | None, names: list[x509.GeneralName], valid: tuple[timedelta, timedelta]
+) -> Issued:
+    key = generate_private_key(SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, subject)])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(by.certificate.subject if by else name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now + valid[0])
+        .not_valid_after(now + valid[1])
+        .add_extension(x509.BasicConstraints(ca=not names, path_length=None), critical=True)
+    )
+    if names:
+        made = made.add_extension(x509.SubjectAlternativeName(names), critical=False)
+    return Issued(made.sign(by.key if by else key, hashes.SHA256()), key)
+
+
+def _general(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
