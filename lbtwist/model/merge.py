@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from lbtwist.model.address import Address
 from lbtwist.model.members import Wanted, changes
@@ -60,5 +60,9 @@ def _said(live: Wanted, was: Wanted | None, now: Wanted) -> Wanted:
     """`now`, with the live value of all that it says as before but the name."""
     if was is None:
         return now
-    values = [mine if old == new else new for mine, old, new in zip(live, was, now, strict=True)]
-    return Wanted(*values)._replace(name=now.name)
+    kept: dict[str, Any] = {
+        field: mine
+        for field, mine, old, new in zip(Wanted._fields, live, was, now, strict=True)
+        if old == new and field != "name"
+    }
+    return now._replace(**kept)
