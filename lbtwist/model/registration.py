@@ -72,6 +72,8 @@ class Registration:
     """Percent of its weight that it gets now: less while it starts slowly."""
     because: Because = Because("")
     """Who last changed `admin`, and why."""
+    until: float | None = None
+    """When it comes back from maintenance by itself, on the monotonic clock."""
     removed_by: Origin | None = None
     seats: list[int] = field(default_factory=list)
     """Its numbers in the data plane, the one for new connections last. A further one is taken when it

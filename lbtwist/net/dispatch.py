@@ -18,7 +18,7 @@ class IDispatched(Protocol):
 
     @property
     def client_host(self) -> str:
-        """The client's address, without its port."""
+        """The client's address, without its port; empty where it has none (a Unix socket)."""
 
     def server_protocol(self, member: Member) -> IProtocol:
         """The protocol for a connection to `member`, which was just made.

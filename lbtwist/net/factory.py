@@ -53,7 +53,7 @@ class RelayFactory(Factory):
         if self.full:
             self.ledger.failed += 1
             return None
-        host = addr.host if isinstance(addr, IPv4Address | IPv6Address) else "unix"
+        host = addr.host if isinstance(addr, IPv4Address | IPv6Address) else ""
         return Relay(next(self._ids), self, host).client
 
     def adopt(self, policy: ListenerPolicy, group: GroupRotation) -> None:

@@ -22,6 +22,10 @@ class ILive(Protocol):
     @property
     def sent(self) -> int: ...
 
+    @property
+    def forced(self) -> bool:
+        """It is being closed, whatever its peers do."""
+
     def cut(self) -> None: ...
 
     def watch_idle(self) -> None: ...

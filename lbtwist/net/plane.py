@@ -92,7 +92,7 @@ class DataPlane:
         return Deferred.fromCoroutine(self._emptiness(scope))
 
     def cut(self, scope: Scope, count: int | None = None) -> int:
-        live = self._live(scope)
+        live = [connection for connection in self._live(scope) if not connection.forced]
         if count is not None:
             live = sorted(live, key=lambda connection: connection.touched)[:count]
         for connection in live:
@@ -120,6 +120,8 @@ class DataPlane:
             known.pop(number, None)
 
     def close(self) -> None:
+        for number in list(self._ports):
+            self.stop_accepting(number)
         self.cut(EVERYTHING)
 
     def _group(self, name: str) -> GroupRotation:
@@ -168,6 +170,5 @@ class DataPlane:
         return ledger
 
     def _server_failed(self, member: Member, reason: str) -> None:
-        self._ledger_of(member).failed += 1
         if self._observer is not None:
             self._observer.connect_failed(member.number, reason)

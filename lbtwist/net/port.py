@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import select
 import socket
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.internet.endpoints import serverFromString
-from twisted.internet.interfaces import IListeningPort, IProtocolFactory
+from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IReadDescriptor
 from twisted.python.failure import Failure
 
 from lbtwist.errors import BindError
 from lbtwist.model.endpoint import Endpoint, EndpointKind
-from lbtwist.net.binding import bind_tcp, bind_unix
+from lbtwist.net.binding import BACKLOG, SocketFile, bind_tcp, bind_unix
 from lbtwist.net.listening import ListeningPort
 from lbtwist.net.poller import Poller
 from lbtwist.net.sockaddr import address_of, shown
@@ -57,6 +58,8 @@ class DirectPort:
 
     def close(self) -> Deferred[None]:
         if self._port is None:
+            if file := SocketFile.of(self._socket):
+                file.remove()
             self._socket.close()
             return succeed(None)
         return self._port.stopListening()
@@ -79,7 +82,10 @@ class TwistedPort:
 
     def close(self) -> Deferred[None]:
         port, self._port = self._port, None
-        return (port and port.stopListening()) or succeed(None)
+        if port is None:
+            return succeed(None)
+        empty_backlog(port)
+        return port.stopListening() or succeed(None)
 
     def _listen(self, factory: IProtocolFactory) -> Deferred[IListeningPort]:
         listening: Deferred[IListeningPort] = serverFromString(self._reactor, self._endpoint.text).listen(
@@ -92,6 +98,18 @@ class TwistedPort:
 
     def _failed(self, failure: Failure) -> None:
         raise BindError(f"{self._endpoint}: {failure.getErrorMessage()}") from failure.value
+
+
+def empty_backlog(port: IListeningPort) -> None:
+    """Have one of Twisted's own ports accept what waits to be accepted (rule 70)."""
+    if not IReadDescriptor.providedBy(port):
+        return
+    poll = select.poll()
+    poll.register(port.fileno(), select.POLLIN)
+    for _ in range(BACKLOG):
+        if not poll.poll(0):
+            break
+        port.doRead()
 
 
 def _bound(endpoint: Endpoint) -> socket.socket:

@@ -62,7 +62,7 @@ class End(Protocol):
         self.relay.half_closed(self)
 
     def writeConnectionLost(self) -> None:
-        self.held = False
+        self._caught_up()
 
     def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
         self.lost = True
@@ -74,15 +74,20 @@ class End(Protocol):
             self.transport.pauseProducing()
 
     def resumeProducing(self) -> None:
-        self.peer.held = False
-        if self.lost:
-            # Everything it sent before its reset has been passed on; now the reset is.
-            self.peer.reset()
-        else:
+        self.peer._caught_up()
+        if not self.lost:
             self.transport.resumeProducing()
 
     def stopProducing(self) -> None:
         """The other side is gone; `Relay.lost` closes this one."""
+
+    def _caught_up(self) -> None:
+        """It has taken what was held for it, and the end of the other side where that had one."""
+        self.held = False
+        self.relay.touched = self._seconds()
+        if self.peer.lost:
+            # Everything that came before the other side's reset has been passed on; now the reset is.
+            self.reset()
 
     def reset(self) -> None:
         """Close it so that it sees a reset; what is held for it is dropped."""
@@ -151,6 +156,11 @@ class Relay:
         return self._server.received if self._server else 0
 
     @property
+    def forced(self) -> bool:
+        """Both sides are being closed, whatever they do."""
+        return self._forced
+
+    @property
     def client(self) -> End:
         return self._client
 
@@ -173,6 +183,7 @@ class Relay:
         return End(self, self._listener.seconds)
 
     def server_failed(self, member: Member, reason: str) -> None:
+        self._listener.ledger_of(member).failed += 1
         self._listener.server_failed(member, reason)
 
     def no_server(self) -> None:
@@ -215,13 +226,14 @@ class Relay:
 
     def close(self) -> None:
         """Close both sides; what is held for a slow peer is dropped."""
+        if self._forced:
+            return
         self._closing = self._forced = True
         self.touched = self._listener.seconds()
         if self._dispatch is not None:
             self._dispatch.cancel()
         for end in self._ends:
             end.close()
-        self._listener.sweep.leave(self)
         self._listener.sweep.enter(self, self.touched + CLOSE_TIMEOUT)
 
     def due(self, now: float) -> None:
@@ -237,8 +249,7 @@ class Relay:
 
     def watch_idle(self) -> None:
         """Be swept by the listener's present idle timeout."""
-        if self._server is not None and not self._closing:
-            self._listener.sweep.leave(self)
+        if self._server is not None and not self._forced:
             self._listener.sweep.enter(self, self.touched + self._listener.policy.idle_timeout)
 
     def view(self, now: float) -> ConnectionView:
@@ -306,9 +317,11 @@ class Relay:
         self._client.transport.pauseProducing()
         self._listener.sweep.leave(self)
         server.reset()
+        # Counted while it is leased: a registration that is leaving may be gone with the lease.
+        self._listener.ledger_of(member).failed += 1
         self._release()
         self._member = None
-        self.server_failed(member, "closed before any byte was passed")
+        self._listener.server_failed(member, "closed before any byte was passed")
         self._go_on()
 
     def _follow(self, end: End, *, orderly: bool) -> None:
@@ -324,10 +337,11 @@ class Relay:
             peer.reset()
 
     def _finish(self) -> None:
-        self._listener.sweep.leave(self)
         if self._dispatch is not None:
             self._dispatch.cancel()
         self._release()
+        # Whoever hears that its registration is empty may cut all: it must not stay in the sweep.
+        self._listener.sweep.leave(self)
         place, self._place = self._place, None
         if place is not None:
             place.release(cut=self._cut)

@@ -108,7 +108,7 @@ class GroupRotation:
 
     def tie(self, client: str, number: int) -> None:
         """`client` was given member `number`; with persistence it gets it again."""
-        if self._ties is not None:
+        if client and self._ties is not None:
             self._ties.tie(client, number, self._seconds())
 
     def _offer(self, member: Member) -> None:

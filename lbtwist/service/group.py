@@ -7,6 +7,7 @@ from functools import partial
 from typing import NamedTuple
 
 from twisted.application.service import Service
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
@@ -26,6 +27,7 @@ from lbtwist.service.discovery import Discovery
 from lbtwist.service.draining import Drains, RunningDrain
 from lbtwist.service.makers import Makers
 from lbtwist.service.named import NamedServers
+from lbtwist.service.returning import Returning
 from lbtwist.service.slow_start import SlowStart
 
 _CHECKS = Because("health check")
@@ -66,6 +68,8 @@ class ServerGroup(Service):
         """Where its members come from, where they are discovered."""
         self.named = NamedServers(self, around.makers.resolving)
         """Its servers that are given by name."""
+        self._returning = Returning(around.clock, lambda r: self.ready(r, Because("maint --for")))
+        self._taking: dict[Registration, list[Deferred[None]]] = {}
         self._emptied: Callable[[], None] | None = None
 
     def startService(self) -> None:
@@ -80,6 +84,7 @@ class ServerGroup(Service):
         """Check no more. Drains go on."""
         super().stopService()
         self._slow_start.stop()
+        self._returning.stop()
         self.named.stop()
         if self.discovery is not None:
             self.discovery.stop()
@@ -127,6 +132,7 @@ class ServerGroup(Service):
         seconds, the group's own when None (rule 3), and then they are gone."""
         for registration in registrations:
             self.members.leave(registration)
+            self._returning.forget(registration)
             registration.removed_by = origin
         self._publish()
         return [self._drain(each, Cause.REMOVAL, because, timeout) for each in registrations]
@@ -146,12 +152,16 @@ class ServerGroup(Service):
         because: Because,
         timeout: float | None = None,
         admin: Admin = Admin.DRAIN,
+        until: float | None = None,
     ) -> list[RunningDrain]:
         """Take out of rotation and drain; at the end they are drained and registered (rule 60), or with
-        `Admin.MAINT` in maintenance and not checked any more (rule 61)."""
+        `Admin.MAINT` in maintenance and not checked any more; after `until` seconds ready (rule 61)."""
         for registration in registrations:
             registration.admin = admin
             registration.because = because
+            self._returning.forget(registration)
+            if until is not None:
+                self._returning.schedule(registration, until)
         self._publish()
         return [self._drain(each, OPERATOR_CAUSES[admin], because, timeout) for each in registrations]
 
@@ -164,6 +174,8 @@ class ServerGroup(Service):
         self.check_ready(registration)
         if not registration.registered:
             self.members.stay(registration)
+        self._returning.forget(registration)
+        self._begin_anew(registration)
         registration.admin = Admin.READY
         registration.because = because
         self._withdraw(registration, Cause.REMOVAL, Cause.MAINTENANCE, Cause.OPERATOR)
@@ -218,6 +230,15 @@ class ServerGroup(Service):
                 f"{self.name} would be left with {left} of {self.members.registered} servers that take new"
                 f" connections; min_healthy is {self.settings.min_healthy} (--force overrides)"
             )
+
+    def when_taking(self, registration: Registration) -> Deferred[None]:
+        """Fires when it takes new connections by the rules. Fails with Refused when it is removed before."""
+        if self._takes(registration):
+            return succeed(None)
+        waiters = self._taking.setdefault(registration, [])
+        waiter: Deferred[None] = Deferred(waiters.remove)
+        waiters.append(waiter)
+        return waiter
 
     def drain_of(self, registration: Registration) -> RunningDrain | None:
         """Its drain, where one runs."""
@@ -316,6 +337,11 @@ class ServerGroup(Service):
             before.stop()
         if self.discovery is not None and self.running:
             self.discovery.start(before)
+
+    def _begin_anew(self, registration: Registration) -> None:
+        """What was known of its health before maintenance says nothing of it after (rule 61)."""
+        if self._checks is not None and registration.admin is Admin.MAINT and registration.drain is None:
+            registration.record = HealthRecord()
 
     def _check(self, registrations: Collection[Registration]) -> None:
         if self._checks is not None and self.running:
@@ -423,6 +449,20 @@ class ServerGroup(Service):
                 queue_timeout=settings.queue_timeout,
             ),
         )
+        if self._taking:
+            self._tell_taking()
+
+    def _takes(self, registration: Registration) -> bool:
+        return registration in self.choice.registrations and not self.choice.fail_open
+
+    def _tell_taking(self) -> None:
+        for registration in list(self._taking):
+            if self._takes(registration):
+                for waiter in self._taking.pop(registration):
+                    waiter.callback(None)
+            elif not registration.registered:
+                for waiter in self._taking.pop(registration):
+                    waiter.errback(Refused(f"{registration.label} was removed"))
 
     def _take_seats(self, choice: Choice) -> None:
         """What is accepted while none may does not belong to a running drain (rule 29)."""

@@ -1,171 +1,157 @@
-"""The verbs that add, remove, drain and bring back servers."""
+"""The verbs that bring servers in: add, ready, replace; and their shares."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import groupby
-
 from twisted.internet.defer import Deferred
+from twisted.internet.defer import TimeoutError as DeferredTimeout
 
 from lbtwist.errors import Refused, UsageError
-from lbtwist.model.address import parse_address
+from lbtwist.model.address import Address, parse_address
 from lbtwist.model.drain import Because
 from lbtwist.model.members import Wanted
 from lbtwist.model.reference import parse_reference, parse_server_name
 from lbtwist.model.registration import Origin, Registration
-from lbtwist.service.balancer import LoadBalancer
-from lbtwist.service.draining import RunningDrain
 from lbtwist.service.group import ServerGroup
-from lbtwist.service.verbs import rows
-from lbtwist.service.verbs.verb import Call, Kind, Parameter, Result, Role, Verb
-from lbtwist.service.verbs.waiting import LIMIT, wait_for
+from lbtwist.service.verbs import preview, rows
+from lbtwist.service.verbs.choosing import Found, find
+from lbtwist.service.verbs.taking_out import REASON, SERVER, SERVERS
+from lbtwist.service.verbs.verb import Call, Exit, Kind, Parameter, Result, Role, Verb
+from lbtwist.service.verbs.waiting import LIMIT
 
-Found = tuple[ServerGroup, Registration]
 
-
-def add(call: Call, group: str, name: str, address: str, weight: int = 100, reason: str = "") -> Result:
-    """Register a server. It takes traffic at once, unless an earlier stay still drains (rule 16)."""
+def add(
+    call: Call,
+    group: str,
+    name: str,
+    address: str,
+    weight: int = 100,
+    wait: bool = False,
+    limit: float | None = None,
+    dry_run: bool = False,
+    reason: str = "",
+) -> Result | Deferred[Result]:
+    """Register a server. It takes traffic at once, unless its first check or an earlier stay is waited
+    for (rules 16 and 30)."""
     where = call.balancer.group(group)
-    try:
-        wanted = {parse_address(address, where.settings.port): Wanted(parse_server_name(name), weight)}
-    except ValueError as error:
-        raise UsageError(str(error)) from None
+    wanted = _wanted(where, name, address, weight)
+    for found, what in wanted.items():
+        call.balancer.check_network(found)
+        where.members.check_free(what.name, found)
+    if dry_run:
+        return Result([{"server": f"{group}/{name}", "would": "add"}])
     added = where.add(wanted, Because(call.caller.name, reason))
-    return _servers(call, added)
+    if wait:
+        return _until(call, [(where, each) for each in added], limit, fresh=False)
+    return rows.servers_result(call.balancer, added)
 
 
-def remove(
+def ready(
     call: Call,
     servers: list[str],
-    timeout: float | None = None,
     wait: bool = False,
     limit: float | None = None,
-    force: bool = False,
+    dry_run: bool = False,
     reason: str = "",
 ) -> Result | Deferred[Result]:
-    """Deregister: drain, then gone (rules 1 to 5)."""
-    found = _found(call.balancer, servers)
-    for _, registration in found:
-        if not registration.registered:
-            raise Refused(f"{registration.label} is being removed already")
-    because = Because(call.caller.name, reason)
-    running: list[RunningDrain] = []
-    for group, members in _by_group(found, force):
-        running += group.remove(members, because, Origin.VERB, timeout)
-    return _answer(call, found, running, wait, limit)
-
-
-def drain(
-    call: Call,
-    servers: list[str],
-    timeout: float | None = None,
-    wait: bool = False,
-    limit: float | None = None,
-    force: bool = False,
-    reason: str = "",
-) -> Result | Deferred[Result]:
-    """Out of rotation, drained, and registered still (rule 60)."""
-    found = _found(call.balancer, servers)
-    because = Because(call.caller.name, reason)
-    running: list[RunningDrain] = []
-    for group, members in _by_group(found, force):
-        running += group.drain(members, because, timeout)
-    return _answer(call, found, running, wait, limit)
-
-
-def ready(call: Call, servers: list[str], reason: str = "") -> Result:
     """Back in rotation (rules 60 and 62). All of them or none."""
-    found = _found(call.balancer, servers)
+    found = find(call.balancer, servers)
+    registrations = [registration for _, registration in found]
     for group, registration in found:
         group.check_ready(registration)
+    if dry_run:
+        return preview.said("ready", registrations, call.balancer)
     for group, registration in found:
         group.ready(registration, Because(call.caller.name, reason))
-    return _servers(call, [registration for _, registration in found])
+    if wait:
+        return _until(call, found, limit, fresh=True)
+    return rows.servers_result(call.balancer, registrations)
 
 
-def extend(call: Call, server: str, timeout: float) -> Result:
-    """The deadline of its drain is so long from now (rule 62)."""
-    running = _draining(call.balancer, server)
-    running.extend(timeout)
-    return Result([rows.drain_row(running)], columns=rows.DRAIN_COLUMNS)
+def replace(
+    call: Call,
+    server: str,
+    name: str,
+    address: str,
+    limit: float | None = None,
+    dry_run: bool = False,
+    reason: str = "",
+) -> Result | Deferred[Result]:
+    """Add the new one, wait until it takes traffic, then remove the old one."""
+    group, old = call.balancer.find(parse_reference(server))
+    if not old.registered:
+        raise Refused(f"{old.label} is being removed already")
+    wanted = _wanted(group, name, address, old.weight)
+    for found, what in wanted.items():
+        call.balancer.check_network(found)
+        group.members.check_free(what.name, found)
+    if dry_run:
+        return preview.leaving(call, f"replace by {name} at {address}", [(group, old)], None)
+    because = Because(call.caller.name, reason)
+    new = group.add(wanted, because)[0]
+    return Deferred.fromCoroutine(_replaced(call, group, old, new, because, limit))
 
 
-def cut(call: Call, server: str | None = None, connection: int | None = None) -> Result:
-    """End a drain now, or close one connection."""
-    if (server is None) == (connection is None):
-        raise UsageError("cut takes a server, or --connection ID")
-    if connection is not None:
-        if not call.balancer.plane.cut_connection(connection):
-            raise Refused(f"there is no connection {connection}")
-        return Result({"connection": connection})
-    running = _draining(call.balancer, str(server))
-    live = running.live()
-    running.cut()
-    return Result({"subject": running.drain.subject, "connections": live})
-
-
-def weigh(call: Call, server: str, weight: int) -> Result:
+def weigh(call: Call, server: str, weight: int, dry_run: bool = False) -> Result:
     """Another share of the new connections."""
     group, registration = call.balancer.find(parse_reference(server))
     if not registration.registered:
         raise Refused(f"{registration.label} is leaving: its weight says nothing any more")
+    if dry_run:
+        return preview.said(f"weigh {weight} instead of {registration.weight}", [registration], call.balancer)
     group.weigh(registration, weight)
-    return _servers(call, [registration])
+    return rows.servers_result(call.balancer, [registration])
 
 
-def _found(balancer: LoadBalancer, servers: list[str]) -> list[Found]:
-    """All of them, each once, before anything is changed."""
-    found = [balancer.find(parse_reference(server)) for server in servers]
-    return list({registration.number: (group, registration) for group, registration in found}.values())
+async def _replaced(
+    call: Call,
+    group: ServerGroup,
+    old: Registration,
+    new: Registration,
+    because: Because,
+    limit: float | None,
+) -> Result:
+    taking = await _until(call, [(group, new)], limit, fresh=False)
+    if taking.exit is not Exit.DONE:
+        return taking
+    if old.registered:
+        group.remove([old], because, Origin.VERB)
+    return rows.servers_result(call.balancer, [new, old])
 
 
-def _by_group(found: Sequence[Found], force: bool) -> list[tuple[ServerGroup, list[Registration]]]:
-    """The servers of each group; refused as a whole when one group would have too few left (rule 66)."""
-    ordered = sorted(found, key=lambda each: each[0].name)
-    groups = [
-        (group, [registration for _, registration in members])
-        for group, members in groupby(ordered, key=lambda each: each[0])
-    ]
-    if not force:
-        for group, members in groups:
-            group.check_min_healthy(members)
-    return groups
+def _until(call: Call, found: list[Found], limit: float | None, *, fresh: bool) -> Deferred[Result]:
+    """Until each takes new connections; with `fresh` and checks, after one that began now has passed."""
+    registrations = [registration for _, registration in found]
+    waiting = Deferred.fromCoroutine(_all_take(found, fresh))
+    if limit is not None:
+        waiting.addTimeout(limit, call.balancer.clock)
+
+    def done(_: None) -> Result:
+        return rows.servers_result(call.balancer, registrations)
+
+    def late(failure: object) -> Result:
+        return rows.servers_result(call.balancer, registrations, Exit.LIMIT)
+
+    return waiting.addCallback(done).addErrback(
+        lambda failure: failure.trap(DeferredTimeout) and late(failure)
+    )
 
 
-def _draining(balancer: LoadBalancer, server: str) -> RunningDrain:
-    group, registration = balancer.find(parse_reference(server), leaving=True)
-    running = group.drain_of(registration)
-    if running is None:
-        raise Refused(f"{registration.label} is not draining")
-    return running
+async def _all_take(found: list[Found], fresh: bool) -> None:
+    for group, registration in found:
+        if fresh and group.checks is not None:
+            while (check := group.checks.fresh(registration)) and not (await check).well:
+                pass
+        await group.when_taking(registration)
 
 
-def _answer(
-    call: Call, found: Sequence[Found], running: list[RunningDrain], wait: bool, limit: float | None
-) -> Result | Deferred[Result]:
-    if wait:
-        return wait_for(call, running, limit)
-    return _servers(call, [registration for _, registration in found])
+def _wanted(group: ServerGroup, name: str, address: str, weight: int) -> dict[Address, Wanted]:
+    try:
+        return {parse_address(address, group.settings.port): Wanted(parse_server_name(name), weight)}
+    except ValueError as error:
+        raise UsageError(str(error)) from None
 
 
-def _servers(call: Call, registrations: Sequence[Registration]) -> Result:
-    data = [rows.server_row(call.balancer, registration) for registration in registrations]
-    return Result(data, columns=rows.SERVER_COLUMNS)
-
-
-SERVER = Parameter("server", Kind.SERVER, required=True)
-SERVERS = Parameter("servers", Kind.SERVER, required=True, many=True)
-REASON = Parameter("reason", Kind.TEXT, "why; it stands in the receipt and the log", option=True)
-LEAVING = (
-    SERVERS,
-    Parameter(
-        "timeout", Kind.TIMEOUT, "how long its connections may live on (the group's setting)", option=True
-    ),
-    Parameter("wait", Kind.FLAG, "return when it is empty", option=True),
-    LIMIT,
-    Parameter("force", Kind.FLAG, "even if fewer than min_healthy are left", option=True),
-    REASON,
-)
+_WAIT = Parameter("wait", Kind.FLAG, "return when it takes traffic", option=True)
 
 VERBS = (
     Verb(
@@ -178,33 +164,31 @@ VERBS = (
             Parameter("name", Kind.NAME, required=True),
             Parameter("address", Kind.ADDRESS, required=True),
             Parameter("weight", Kind.WEIGHT, "0–100 (100)", option=True),
+            _WAIT,
+            LIMIT,
+            preview.DRY_RUN,
             REASON,
         ),
     ),
-    Verb("remove", remove, "Deregisters servers: nothing new, drain, then gone.", Role.OPERATE, LEAVING),
     Verb(
-        "drain",
-        drain,
-        "Takes servers out of rotation and drains them; they stay registered.",
+        "ready",
+        ready,
+        "Brings servers back into rotation; with --wait, a check that began after it has passed.",
         Role.OPERATE,
-        LEAVING,
-    ),
-    Verb("ready", ready, "Brings servers back into rotation.", Role.OPERATE, (SERVERS, REASON)),
-    Verb(
-        "extend",
-        extend,
-        "Moves the deadline of a running drain.",
-        Role.OPERATE,
-        (SERVER, Parameter("timeout", Kind.TIMEOUT, "from now", option=True, required=True)),
+        (SERVERS, _WAIT, LIMIT, preview.DRY_RUN, REASON),
     ),
     Verb(
-        "cut",
-        cut,
-        "Ends a running drain now, or closes one connection.",
+        "replace",
+        replace,
+        "Adds a server, waits until it takes traffic, then removes another.",
         Role.OPERATE,
         (
-            Parameter("server", Kind.SERVER),
-            Parameter("connection", Kind.NUMBER, "only this one", option=True),
+            SERVER,
+            Parameter("name", Kind.NAME, required=True),
+            Parameter("address", Kind.ADDRESS, required=True),
+            LIMIT,
+            preview.DRY_RUN,
+            REASON,
         ),
     ),
     Verb(
@@ -212,6 +196,6 @@ VERBS = (
         weigh,
         "Sets a server's share of new connections; 0 gets none and starts no drain.",
         Role.OPERATE,
-        (SERVER, Parameter("weight", Kind.WEIGHT, "0–100", required=True)),
+        (SERVER, Parameter("weight", Kind.WEIGHT, "0–100", required=True), preview.DRY_RUN),
     ),
 )

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from lbtwist.service.verbs import looking, membership, waiting, whole
+from lbtwist.service.verbs import explaining, looking, membership, settings, taking_out, waiting, whole
 from lbtwist.service.verbs.verb import Verb
 
-_ALL = tuple(verb for room in (looking, membership, waiting, whole) for verb in room.VERBS)
+_ALL = tuple(
+    verb
+    for room in (looking, explaining, membership, taking_out, waiting, settings, whole)
+    for verb in room.VERBS
+)
 
 VERBS: Mapping[str, Verb] = MappingProxyType({verb.name: verb for verb in (*_ALL, whole.help_for(_ALL))})

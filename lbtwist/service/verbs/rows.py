@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,6 +14,7 @@ from lbtwist.service.balancer import LoadBalancer
 from lbtwist.service.draining import RunningDrain
 from lbtwist.service.group import ServerGroup
 from lbtwist.service.listener import Listener
+from lbtwist.service.verbs.verb import Exit, Result
 
 Row = dict[str, Any]
 
@@ -157,3 +159,10 @@ def instant(wall: float) -> str:
 def seconds_or_never(seconds: float, digits: int = 1) -> float | str:
     """Seconds, rounded, or `never`."""
     return "never" if math.isinf(seconds) else round(seconds, digits)
+
+
+def servers_result(
+    balancer: LoadBalancer, registrations: Sequence[Registration], exit: Exit = Exit.DONE
+) -> Result:
+    """These servers as they are now."""
+    return Result([server_row(balancer, each) for each in registrations], exit, SERVER_COLUMNS)
