@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
 from lbtwist.console.service import ConsoleService
 from lbtwist.model.config import Config, ConsoleSettings, warnings
 from lbtwist.service.balancer import LoadBalancer
-from lbtwist.service.configfile import load
+from lbtwist.service.loading import Loaded, load
 from lbtwist.service.names import Names
 from lbtwist.service.notify import Notifier
 from lbtwist.service.process import raise_descriptor_limit
@@ -21,13 +22,17 @@ from lbtwist.service.verbs.registry import VERBS
 log = Logger()
 
 
-def assemble(config: Config, path: str, reactor: Any) -> LoadBalancer:
-    """The load balancer of `config`, which is read again from `path` at a reload."""
-    balancer = in_process(config, reactor)
-    # Parsing thousands of servers takes longer than traffic should wait.
-    reloader = Reloader(balancer, lambda: deferToThreadPool(reactor, reactor.getThreadPool(), load, path))
-    balancer.reload = reloader.reload
-    for warning in warnings(config):
+def assemble(loaded: Loaded, path: str, reactor: Any) -> LoadBalancer:
+    """The load balancer of what was `loaded` from `path`, which is read again from `path` at a reload."""
+
+    def read() -> Deferred[Loaded]:
+        # Parsing thousands of servers takes longer than traffic should wait.
+        return deferToThreadPool(reactor, reactor.getThreadPool(), load, path)
+
+    balancer = in_process(loaded.config, reactor)
+    balancer.documents = loaded.documents
+    Reloader(balancer, read)
+    for warning in warnings(loaded.config):
         log.warn("{path}: {warning}", path=path, warning=warning)
     return balancer
 

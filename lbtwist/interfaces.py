@@ -66,6 +66,9 @@ class IDataPlane(Interface):
     def tally(scope: Scope) -> Tally:
         """The counters of `scope` now. An unknown scope has an empty tally."""
 
+    def totals() -> Mapping[int, int]:
+        """Connections that were ever established, by the number of each registration it knows."""
+
     def when_empty(scope: Scope) -> Deferred[None]:
         """Fires when `scope` has no live connection: at once where it has none.
 

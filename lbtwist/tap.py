@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from twisted.application.service import IService
 
     from lbtwist.model.config import Config
+    from lbtwist.service.loading import Loaded
 
 
 class Options(usage.Options):
@@ -25,7 +26,7 @@ class Options(usage.Options):
         ["example", None, "Print the smallest whole configuration file, and exit."],
         ["demo", None, "Run without a file, over two built-in servers, with a drain to try."],
     ]
-    loaded: Config | None = None
+    loaded: Loaded | None = None
 
     def postOptions(self) -> None:
         """Whatever can be said is said here: before twistd looks at its pid file, or goes into the
@@ -40,7 +41,7 @@ class Options(usage.Options):
         self["config"] = os.path.abspath(self["config"])
         self.loaded = self._load()
         if self["check"]:
-            self._check(self.loaded)
+            self._check(self.loaded.config)
 
     def _example(self) -> NoReturn:
         from lbtwist.model.config import EXAMPLE
@@ -48,9 +49,9 @@ class Options(usage.Options):
         sys.stdout.write(EXAMPLE)
         raise SystemExit(0)
 
-    def _load(self) -> Config:
+    def _load(self) -> Loaded:
         from lbtwist.errors import ConfigurationError
-        from lbtwist.service.configfile import load
+        from lbtwist.service.loading import load
 
         try:
             return load(self["config"])

@@ -18,6 +18,7 @@ from lbtwist.demo.key import make_key
 from lbtwist.demo.server import Answers
 from lbtwist.model.config import parse
 from lbtwist.service.balancer import LoadBalancer
+from lbtwist.service.reload import Reloader
 
 HOST = "127.0.0.1"
 SERVERS = ("ecs01", "ecs02")
@@ -47,6 +48,7 @@ def demo(reactor: Any) -> LoadBalancer:
         },
     }
     balancer = in_process(parse(document), reactor)
+    Reloader(balancer, None)
     _Stage(ports, directory, _steps(listener, console, private), reactor).setServiceParent(balancer)
     return balancer
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from itertools import count
 from typing import Any
 
@@ -87,6 +87,9 @@ class DataPlane:
     def tally(self, scope: Scope) -> Tally:
         start = self._past if scope.kind is ScopeKind.ALL else Tally()
         return sum((ledger.tally() for ledger in self._ledgers(scope)), start)
+
+    def totals(self) -> Mapping[int, int]:
+        return {number: ledger.total for number, ledger in self._registrations.items()}
 
     def when_empty(self, scope: Scope) -> Deferred[None]:
         return Deferred.fromCoroutine(self._emptiness(scope))

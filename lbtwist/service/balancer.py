@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
+from ipaddress import ip_address
 from itertools import count
 from typing import Any
 
@@ -16,6 +17,7 @@ from zope.interface import implementer
 
 from lbtwist.errors import Refused
 from lbtwist.interfaces import IDataPlane, IDataPlaneObserver
+from lbtwist.model.address import Address
 from lbtwist.model.config import Config, GroupSettings, ListenerSettings
 from lbtwist.model.drain import Because, Cause
 from lbtwist.model.plane import EVERYTHING
@@ -25,7 +27,9 @@ from lbtwist.net.assembly import data_plane
 from lbtwist.service.draining import Drains, RunningDrain
 from lbtwist.service.group import ServerGroup, Surroundings
 from lbtwist.service.listener import Listener
-from lbtwist.service.makers import Makers, make_scheduler, makers
+from lbtwist.service.live import LiveChanges, LiveSettings, is_written
+from lbtwist.service.makers import Makers, make_scheduler, makers, read_again
+from lbtwist.service.shares import Shares
 
 
 @implementer(IDataPlaneObserver)
@@ -50,8 +54,13 @@ class LoadBalancer(MultiService):
         wall: Callable[[], float] = time.time,
     ) -> None:
         super().__init__()
+        self.config = config
+        """The settings in force: the file's, and over them what was set live."""
         self.filed = config
         """What the file said when it was last read."""
+        self.documents: tuple[Mapping[str, Any], ...] = ()
+        """That, as TOML reads it."""
+        self.live = LiveSettings(read_again)
         self.name = config.load_balancer.name
         self.plane = plane
         self.clock = clock
@@ -64,9 +73,13 @@ class LoadBalancer(MultiService):
         """What the last reload refused; empty when it was applied."""
         self.reload: Callable[[], Deferred[list[str]]] = _no_file
         """Reads the file again, where there is one; fails with what is wrong in it."""
+        self.change_live: Callable[[LiveChanges], Deferred[list[str]]] = lambda changes: _no_file()
+        """Sets these live settings and no others; fails with what is wrong in them."""
         self._group_services = _room("server_groups", self)
         self._listener_services = _room("listeners", self)
         self._numbers = count(1)
+        self.shares = Shares(plane, clock)
+        self.shares.setServiceParent(self)
         self._around = Surroundings(plane, self.drains, self._numbers, clock, makers)
         self.leaving = False
         """It is shutting down."""
@@ -141,6 +154,17 @@ class LoadBalancer(MultiService):
             raise Refused(f"there is no server group {name}{_near(name, list(self.groups))}")
         return group
 
+    def written(self, path: Sequence[str]) -> bool:
+        """The file says something at that key path."""
+        return any(is_written(document, path) for document in self.documents)
+
+    def check_network(self, address: Address) -> None:
+        """Raises Refused when a server may not be there."""
+        networks = self.config.load_balancer.server_networks
+        if networks and not address.is_unix and not any(ip_address(address.host) in n for n in networks):
+            allowed = ", ".join(map(str, networks))
+            raise Refused(f"{address} is not in load_balancer.server_networks: {allowed}")
+
     def connect_failed(self, number: int, reason: str) -> None:
         for group in self.groups.values():
             if registration := group.members.seated(number):
@@ -166,7 +190,7 @@ class LoadBalancer(MultiService):
         self.leaving = True
         for listener in list(self.listeners.values()):
             await listener.stop_accepting()
-        timeout = 0.0 if self._hurried else self.filed.load_balancer.shutdown_timeout
+        timeout = 0.0 if self._hurried else self.config.load_balancer.shutdown_timeout
         last = self._last_drain = self.drains.open(
             f"load balancer {self.name}", EVERYTHING, Cause.SHUTDOWN, Because("signal"), timeout
         )

@@ -61,6 +61,7 @@ class ServerGroup(Service):
         self._numbers = around.numbers
         self._clock = around.clock
         self._make_checks = around.makers.checks
+        self._make_probe = around.makers.probe
         self._checks = around.makers.checks(settings)
         self._slow_start = SlowStart(around.clock, self._publish)
         self._make_source = around.makers.source
@@ -269,6 +270,11 @@ class ServerGroup(Service):
         if self._checks is not None and self.settings.health_check and self.settings.health_check.passive:
             self.observe(registration, CheckResult(False, reason, 0.0))
             self._checks.check_now(registration)
+
+    def probe(self, registration: Registration) -> Deferred[CheckResult]:
+        """One check of it now; where it is checked, the result counts."""
+        fresh = self._checks.fresh(registration) if self._checks is not None else None
+        return fresh or self._make_probe(self.settings).check(registration.address)
 
     @property
     def checks(self) -> Checks | None:

@@ -8,17 +8,21 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from lbtwist.interfaces import IScheduler, ISchedulerMaker, IServerSource, IServerSourceMaker
+from lbtwist.interfaces import IHealthCheck, IScheduler, ISchedulerMaker, IServerSource, IServerSourceMaker
 from lbtwist.model.address import Address
-from lbtwist.model.config import GroupSettings
+from lbtwist.model.config import Config, GroupSettings, parse
 from lbtwist.model.hostname import HostName
 from lbtwist.net.dialing import IDialer
 from lbtwist.service.checks import Checks
 from lbtwist.service.plugins import scheduler_makers, source_makers
 from lbtwist.service.probes.registry import make_check
+from lbtwist.service.probes.tcp import TCPCheck
 from lbtwist.service.resolver import Resolver
 from lbtwist.service.resolving import Resolving
 from lbtwist.service.sources.registry import BUILT_IN
+
+PROBE_TIMEOUT = 3.0
+"""Seconds of a check that nobody has configured: the default of those that are."""
 
 
 class Makers(NamedTuple):
@@ -26,6 +30,8 @@ class Makers(NamedTuple):
 
     checks: Callable[[GroupSettings], Checks | None]
     """Health checks; None where the settings ask for none."""
+    probe: Callable[[GroupSettings], IHealthCheck]
+    """One check by the settings; where they ask for none, whether it can be connected."""
     source: Callable[[GroupSettings], IServerSource | None]
     """The source of a discovered group."""
     resolving: Callable[[HostName, Callable[[Address | None, str], None]], Resolving]
@@ -36,9 +42,15 @@ def makers(reactor: Any, dialer: IDialer) -> Makers:
     """Those of a running load balancer: checks connect by `dialer`, everything lives in `reactor`."""
     return Makers(
         checks=partial(_checks, dialer=dialer, reactor=reactor),
+        probe=partial(_probe, dialer=dialer, reactor=reactor),
         source=partial(_source, reactor=reactor),
         resolving=lambda name, heard: Resolving(name, reactor, Resolver(reactor), heard),
     )
+
+
+def read_again(document: Mapping[str, Any]) -> Config:
+    """The configuration that plain values say, plugins' kinds included. Raises ConfigurationError."""
+    return parse(document, schedulers=scheduler_kinds().keys(), sources=source_kinds().keys())
 
 
 def make_scheduler(name: str) -> IScheduler:
@@ -62,8 +74,15 @@ def _checks(settings: GroupSettings, *, dialer: IDialer, reactor: Any) -> Checks
     wanted = settings.health_check
     if wanted is None or wanted.type == "none":
         return None
+    return Checks(_probe(settings, dialer=dialer, reactor=reactor), wanted.interval, reactor)
+
+
+def _probe(settings: GroupSettings, *, dialer: IDialer, reactor: Any) -> IHealthCheck:
+    wanted = settings.health_check
+    if wanted is None or wanted.type == "none":
+        return TCPCheck(dialer, reactor, PROBE_TIMEOUT)
     authorities = Path(wanted.ca).read_bytes() if wanted.ca else None
-    return Checks(make_check(wanted, dialer, reactor, authorities), wanted.interval, reactor)
+    return make_check(wanted, dialer, reactor, authorities)
 
 
 def _source(settings: GroupSettings, *, reactor: Any) -> IServerSource | None:

@@ -14,6 +14,8 @@ from lbtwist.model.registration import Origin
 from lbtwist.service.balancer import LoadBalancer
 from lbtwist.service.group import ServerGroup, servers_of
 from lbtwist.service.listener import Listener
+from lbtwist.service.live import LiveChanges
+from lbtwist.service.loading import Loaded
 
 _FILE = Because("file")
 
@@ -21,24 +23,34 @@ log = Logger()
 
 
 class Reloader:
-    """Reads the file again when it is told to, one reload after the other."""
+    """Changes the settings of a running balancer, one change after the other: by its file, read again,
+    or live."""
 
-    def __init__(self, balancer: LoadBalancer, read: Callable[[], Deferred[Config]]) -> None:
+    def __init__(self, balancer: LoadBalancer, read: Callable[[], Deferred[Loaded]] | None) -> None:
+        """`read` reads the file; None where there is none."""
         self._balancer = balancer
         self._read = read
         self._turn = DeferredLock()
+        balancer.reload = self.reload
+        balancer.change_live = self.change_live
 
     def reload(self) -> Deferred[list[str]]:
         """Fires with what was changed. Fails with ConfigurationError, and nothing is changed."""
         return self._turn.run(lambda: Deferred.fromCoroutine(self._reload()))
 
+    def change_live(self, changes: LiveChanges) -> Deferred[list[str]]:
+        """Have these live settings and no others. Fires and fails as `reload`."""
+        return self._turn.run(lambda: Deferred.fromCoroutine(self._change_live(changes)))
+
     async def _reload(self) -> list[str]:
         balancer = self._balancer
+        if self._read is None:
+            raise Refused("it runs without a file: there is nothing to read again")
         try:
             self._check_running()
-            new = await self._read()
+            loaded = await self._read()
             self._check_running()
-            done = await apply(balancer, new)
+            done = await self._follow(loaded)
         except ConfigurationError as error:
             balancer.problems = tuple(str(problem) for problem in error.problems)
             for problem in balancer.problems:
@@ -49,25 +61,46 @@ class Reloader:
             log.info("reload: {line}", line=line)
         return done
 
+    async def _follow(self, loaded: Loaded) -> list[str]:
+        """The file wins where both it and an operator changed a key since it was last read."""
+        balancer = self._balancer
+        live = balancer.live
+        outdated = live.outdated(balancer.filed, loaded.config)
+        changes = {path: change for path, change in live.changes.items() if path not in outdated}
+        done = await apply(balancer, live.with_changes(loaded.config, changes))
+        balancer.filed, balancer.documents = loaded
+        live.changes = changes
+        for path in outdated:
+            log.warn("{key} was set live; the file has changed it since, and wins", key=".".join(path))
+        return done
+
+    async def _change_live(self, changes: LiveChanges) -> list[str]:
+        balancer = self._balancer
+        self._check_running()
+        done = await apply(balancer, balancer.live.with_changes(balancer.filed, changes))
+        balancer.live.changes = dict(changes)
+        return done
+
     def _check_running(self) -> None:
         if self._balancer.leaving:
             raise Refused("it is shutting down")
 
 
 async def apply(balancer: LoadBalancer, new: Config) -> list[str]:
-    """Apply the difference between `new` and what the file said before.
+    """Apply the difference between `new` and the settings in force.
 
-    What an operator changed live and the file did not, stays. Returns what was changed, a line each.
+    Servers that verbs added, removed or weighed stay as they are, where nothing else is said of them
+    than before. Returns what was changed, a line each.
     Raises ConfigurationError, with nothing changed, when an endpoint can't be opened or a key can't be
     changed while running.
     """
-    old = balancer.filed
+    old = balancer.config
     _check_fixed(old, new)
     opened = await _open_listeners(balancer, new)
     done = list(_apply_groups(balancer, old, new))
     done += await _apply_listeners(balancer, new, opened)
     done += _retire_groups(balancer, old, new)
-    balancer.filed = new
+    balancer.config = new
     balancer.name = new.load_balancer.name
     return done
 

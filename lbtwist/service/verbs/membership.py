@@ -120,20 +120,19 @@ async def _replaced(
 
 def _until(call: Call, found: list[Found], limit: float | None, *, fresh: bool) -> Deferred[Result]:
     """Until each takes new connections; with `fresh` and checks, after one that began now has passed."""
+    return Deferred.fromCoroutine(_taken(call, found, limit, fresh))
+
+
+async def _taken(call: Call, found: list[Found], limit: float | None, fresh: bool) -> Result:
     registrations = [registration for _, registration in found]
     waiting = Deferred.fromCoroutine(_all_take(found, fresh))
     if limit is not None:
         waiting.addTimeout(limit, call.balancer.clock)
-
-    def done(_: None) -> Result:
-        return rows.servers_result(call.balancer, registrations)
-
-    def late(failure: object) -> Result:
+    try:
+        await waiting
+    except DeferredTimeout:
         return rows.servers_result(call.balancer, registrations, Exit.LIMIT)
-
-    return waiting.addCallback(done).addErrback(
-        lambda failure: failure.trap(DeferredTimeout) and late(failure)
-    )
+    return rows.servers_result(call.balancer, registrations)
 
 
 async def _all_take(found: list[Found], fresh: bool) -> None:

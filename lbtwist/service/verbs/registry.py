@@ -8,10 +8,7 @@ from types import MappingProxyType
 from lbtwist.service.verbs import explaining, looking, membership, settings, taking_out, waiting, whole
 from lbtwist.service.verbs.verb import Verb
 
-_ALL = tuple(
-    verb
-    for room in (looking, explaining, membership, taking_out, waiting, settings, whole)
-    for verb in room.VERBS
-)
+_ROOMS = (looking, explaining, membership, taking_out, waiting, settings, whole)
+_ALL = tuple(verb for room in _ROOMS for verb in room.VERBS)
 
 VERBS: Mapping[str, Verb] = MappingProxyType({verb.name: verb for verb in (*_ALL, whole.help_for(_ALL))})
