@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from twisted.internet.abstract import FileDescriptor
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IConsumer, IHalfCloseableProtocol, IPushProducer, ITCPTransport
 from twisted.internet.protocol import Protocol
@@ -333,6 +334,12 @@ class Relay:
             peer.transport.loseConnection()
         elif peer.held:
             peer.transport.pauseProducing()
+        elif isinstance(peer.transport, FileDescriptor):
+            # Twisted's own transports queue without a word, and an abort drops that.
+            peer.transport.pauseProducing()
+            self._forced = True
+            self.touched = self._listener.seconds()
+            self._listener.sweep.enter(self, self.touched + CLOSE_TIMEOUT)
         else:
             peer.reset()
 

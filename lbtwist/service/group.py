@@ -271,6 +271,18 @@ class ServerGroup(Service):
             self.observe(registration, CheckResult(False, reason, 0.0))
             self._checks.check_now(registration)
 
+    @property
+    def problem(self) -> str:
+        """What an operator should know of it: its source does not answer, or is not followed; no
+        server may take new connections."""
+        if self.discovery is not None and self.discovery.problem:
+            return self.discovery.problem
+        if self.choice.fail_open:
+            return "fail_open: no server may take new connections by the rules"
+        return (
+            "" if self.choice.registrations or not len(self.members) else "no server may take new connections"
+        )
+
     def probe(self, registration: Registration) -> Deferred[CheckResult]:
         """One check of it now; where it is checked, the result counts."""
         fresh = self._checks.fresh(registration) if self._checks is not None else None

@@ -39,7 +39,8 @@ def why(call: Call, server: str) -> Result:
 
 def probe(call: Call, server: str) -> Deferred[Result]:
     """One health check now, whatever the state; its result counts where the server is checked."""
-    group, registration = call.balancer.find(parse_reference(server))
+    balancer: LoadBalancer = call.balancer
+    group, registration = balancer.find(parse_reference(server))
     return group.probe(registration).addCallback(lambda result: _probed(registration, result))
 
 

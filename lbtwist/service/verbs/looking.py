@@ -15,7 +15,7 @@ from lbtwist.service.verbs.verb import Call, Kind, Parameter, Result, Role, Verb
 def status(call: Call) -> Result:
     """One screen of everything."""
     balancer: LoadBalancer = call.balancer
-    settings = balancer.filed.load_balancer
+    settings = balancer.config.load_balancer
     return Result(
         {
             "name": balancer.name,
@@ -26,6 +26,7 @@ def status(call: Call) -> Result:
             "uptime": round(balancer.clock.seconds() - balancer.started),
             "connections": balancer.plane.tally(EVERYTHING).live,
             "problems": list(balancer.problems),
+            "live_changes": [".".join(path) for path in balancer.live.changes],
             "listeners": _narrow(listeners(call).data, rows.LISTENER_COLUMNS),
             "groups": _narrow(groups(call).data, rows.GROUP_COLUMNS),
             "servers": _narrow(servers(call).data, rows.SERVER_COLUMNS),
@@ -44,8 +45,13 @@ def groups(call: Call) -> Result:
 
 def servers(call: Call, group: str | None = None) -> Result:
     balancer: LoadBalancer = call.balancer
-    chosen = balancer.group(group).members if group else balancer.registrations()
-    return Result([rows.server_row(balancer, registration) for registration in chosen])
+    chosen = [balancer.group(group)] if group else list(balancer.groups.values())
+    return Result(
+        [
+            *(rows.server_row(balancer, each) for where in chosen for each in where.members),
+            *(rows.unresolved_row(where, each) for where in chosen for each in where.named.unresolved()),
+        ]
+    )
 
 
 def connections(

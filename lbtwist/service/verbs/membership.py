@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from twisted.internet.defer import Deferred
-from twisted.internet.defer import TimeoutError as DeferredTimeout
 
 from lbtwist.errors import Refused, UsageError
 from lbtwist.model.address import Address, parse_address
@@ -13,10 +12,10 @@ from lbtwist.model.reference import parse_reference, parse_server_name
 from lbtwist.model.registration import Origin, Registration
 from lbtwist.service.group import ServerGroup
 from lbtwist.service.verbs import preview, rows
-from lbtwist.service.verbs.choosing import Found, find
+from lbtwist.service.verbs.choosing import find
 from lbtwist.service.verbs.taking_out import REASON, SERVER, SERVERS
 from lbtwist.service.verbs.verb import Call, Exit, Kind, Parameter, Result, Role, Verb
-from lbtwist.service.verbs.waiting import LIMIT
+from lbtwist.service.verbs.waiting import LIMIT, until_taking
 
 
 def add(
@@ -41,7 +40,7 @@ def add(
         return Result([{"server": f"{group}/{name}", "would": "add"}])
     added = where.add(wanted, Because(call.caller.name, reason))
     if wait:
-        return _until(call, [(where, each) for each in added], limit, fresh=False)
+        return until_taking(call, [(where, each) for each in added], limit, fresh=False)
     return rows.servers_result(call.balancer, added)
 
 
@@ -63,7 +62,7 @@ def ready(
     for group, registration in found:
         group.ready(registration, Because(call.caller.name, reason))
     if wait:
-        return _until(call, found, limit, fresh=True)
+        return until_taking(call, found, limit, fresh=True)
     return rows.servers_result(call.balancer, registrations)
 
 
@@ -110,37 +109,12 @@ async def _replaced(
     because: Because,
     limit: float | None,
 ) -> Result:
-    taking = await _until(call, [(group, new)], limit, fresh=False)
+    taking = await until_taking(call, [(group, new)], limit, fresh=False)
     if taking.exit is not Exit.DONE:
         return taking
     if old.registered:
         group.remove([old], because, Origin.VERB)
     return rows.servers_result(call.balancer, [new, old])
-
-
-def _until(call: Call, found: list[Found], limit: float | None, *, fresh: bool) -> Deferred[Result]:
-    """Until each takes new connections; with `fresh` and checks, after one that began now has passed."""
-    return Deferred.fromCoroutine(_taken(call, found, limit, fresh))
-
-
-async def _taken(call: Call, found: list[Found], limit: float | None, fresh: bool) -> Result:
-    registrations = [registration for _, registration in found]
-    waiting = Deferred.fromCoroutine(_all_take(found, fresh))
-    if limit is not None:
-        waiting.addTimeout(limit, call.balancer.clock)
-    try:
-        await waiting
-    except DeferredTimeout:
-        return rows.servers_result(call.balancer, registrations, Exit.LIMIT)
-    return rows.servers_result(call.balancer, registrations)
-
-
-async def _all_take(found: list[Found], fresh: bool) -> None:
-    for group, registration in found:
-        if fresh and group.checks is not None:
-            while (check := group.checks.fresh(registration)) and not (await check).well:
-                pass
-        await group.when_taking(registration)
 
 
 def _wanted(group: ServerGroup, name: str, address: str, weight: int) -> dict[Address, Wanted]:

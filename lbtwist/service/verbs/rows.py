@@ -14,6 +14,7 @@ from lbtwist.service.balancer import LoadBalancer
 from lbtwist.service.draining import RunningDrain
 from lbtwist.service.group import ServerGroup
 from lbtwist.service.listener import Listener
+from lbtwist.service.named import NamedServer
 from lbtwist.service.verbs.verb import Exit, Result
 
 Row = dict[str, Any]
@@ -31,10 +32,11 @@ GROUP_COLUMNS = (
     "draining",
     "connections",
     "timeout",
+    "problem",
 )
 SERVER_COLUMNS = (
     "server", "address", "admin", "health", "state", "reason", "weight", "connections", "total", "failed",
-    "seconds_left",
+    "last_check", "seconds_left",
 )  # fmt: skip
 DRAIN_COLUMNS = ("subject", "cause", "state", "connections", "at_start", "seconds_left", "who", "why")
 RECEIPT_COLUMNS = (
@@ -73,12 +75,15 @@ def group_row(balancer: LoadBalancer, group: ServerGroup) -> Row:
         "draining": sum(registration.drain is not None for registration in members),
         "connections": sum(balancer.plane.tally(registration.scope).live for registration in members),
         "timeout": seconds_or_never(group.settings.connection_draining.timeout),
+        "fail_open": group.choice.fail_open,
+        "problem": group.problem,
     }
 
 
 def server_row(balancer: LoadBalancer, registration: Registration) -> Row:
-    tally = balancer.plane.tally(registration.scope)
+    tally = balancer.plane.tally(registration.scope) + registration.past
     drain = balancer.drains.get(registration.key)
+    last = registration.record.last if registration.record else None
     return {
         "server": registration.label,
         "address": str(registration.address),
@@ -86,14 +91,37 @@ def server_row(balancer: LoadBalancer, registration: Registration) -> Row:
         "admin": registration.admin.value,
         "health": registration.health.value,
         "state": registration.state,
-        "reason": registration.reason,
+        "reason": registration.reason or _of_others(balancer, registration, tally.live),
         "weight": registration.weight,
         "connections": tally.live,
         "total": tally.total,
         "failed": tally.failed,
         "received": tally.received,
         "sent": tally.sent,
+        "last_check": last.reason if last else None,
+        "check_seconds": round(last.seconds, 4) if last else None,
         "seconds_left": drain and seconds_or_never(drain.left()),
+    }
+
+
+def _of_others(balancer: LoadBalancer, registration: Registration, live: int) -> str:
+    """What holds it back that is not its own: its limit is reached, or others have the turn."""
+    group = balancer.groups.get(registration.group)
+    if group is None:
+        return ""
+    conditions = group.members.conditions(registration, live, group.choice)
+    return next((condition.reason for condition in conditions if not condition.holds), "")
+
+
+def unresolved_row(group: ServerGroup, server: NamedServer) -> Row:
+    """A server given by name that has never had an address."""
+    return dict.fromkeys(SERVER_COLUMNS) | {
+        "server": f"{group.name}/{server.wanted.name}",
+        "address": str(server.host),
+        "state": "unhealthy",
+        "reason": "name_not_resolved",
+        "weight": server.wanted.weight,
+        "last_check": server.problem,
     }
 
 

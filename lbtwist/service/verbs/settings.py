@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -14,6 +15,7 @@ from lbtwist.service.verbs import rows
 from lbtwist.service.verbs.preview import DRY_RUN
 from lbtwist.service.verbs.verb import Call, Kind, Parameter, Result, Role, Verb
 
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
 COLUMNS = ("key", "value", "from", "who")
 
 

@@ -16,16 +16,20 @@ from lbtwist.model.registration import Admin
 from lbtwist.service.balancer import LoadBalancer
 from lbtwist.service.draining import RunningDrain
 from lbtwist.service.verbs import rows
+from lbtwist.service.verbs.choosing import Found
 from lbtwist.service.verbs.verb import Call, Exit, Kind, Parameter, Progress, Result, Role, Verb
 
 PROGRESS_INTERVAL = 1.0
 """Seconds between two words of progress."""
 
 
-def wait(call: Call, server: str, limit: float | None = None) -> Result | Deferred[Result]:
-    """Until the server is empty. A drain that has ended answers from its receipt (rule 63)."""
+def wait(call: Call, server: str, limit: float | None = None, **for_: str) -> Result | Deferred[Result]:
+    """Until the server is empty. A drain that has ended answers from its receipt (rule 63). With
+    `--for healthy`, until it takes new connections."""
     balancer: LoadBalancer = call.balancer
     reference = parse_reference(server)
+    if for_.get("for") == "healthy":
+        return until_taking(call, [balancer.find(reference)], limit, fresh=False)
     running = _running(balancer, reference)
     if running is not None:
         return wait_for(call, [running], limit)
@@ -39,6 +43,31 @@ def wait_for(call: Call, running: Sequence[RunningDrain], limit: float | None) -
     """Until every one of these drains has ended, at most `limit` seconds. Losing the caller ends the
     waiting, never a drain (rule 63)."""
     return Deferred.fromCoroutine(_ended(call, running, limit))
+
+
+def until_taking(call: Call, found: list[Found], limit: float | None, *, fresh: bool) -> Deferred[Result]:
+    """Until each takes new connections; with `fresh` and checks, after one that began now has passed."""
+    return Deferred.fromCoroutine(_taken(call, found, limit, fresh))
+
+
+async def _taken(call: Call, found: list[Found], limit: float | None, fresh: bool) -> Result:
+    registrations = [registration for _, registration in found]
+    waiting = Deferred.fromCoroutine(_all_take(found, fresh))
+    if limit is not None:
+        waiting.addTimeout(limit, call.balancer.clock)
+    try:
+        await waiting
+    except DeferredTimeout:
+        return rows.servers_result(call.balancer, registrations, Exit.LIMIT)
+    return rows.servers_result(call.balancer, registrations)
+
+
+async def _all_take(found: list[Found], fresh: bool) -> None:
+    for group, registration in found:
+        if fresh and group.checks is not None:
+            while (check := group.checks.fresh(registration)) and not (await check).well:
+                pass
+        await group.when_taking(registration)
 
 
 async def _ended(call: Call, running: Sequence[RunningDrain], limit: float | None) -> Result:
@@ -128,8 +157,12 @@ VERBS = (
     Verb(
         "wait",
         wait,
-        "Waits until a draining server is empty, and says how it ended.",
+        "Waits until a draining server is empty and says how it ended, or until it takes traffic.",
         Role.READ,
-        (Parameter("server", Kind.SERVER, required=True), LIMIT),
+        (
+            Parameter("server", Kind.SERVER, required=True),
+            Parameter("for", Kind.TEXT, "(empty)", option=True, choices=("empty", "healthy")),
+            LIMIT,
+        ),
     ),
 )

@@ -18,6 +18,15 @@ def reload(call: Call) -> Deferred[Result]:
     return balancer.reload().addCallback(lambda changed: Result(changed or ["nothing has changed"]))
 
 
+def apply(call: Call, group: str) -> Result:
+    """Take the answer of a group's source that is held back, because it would remove too many."""
+    balancer: LoadBalancer = call.balancer
+    discovery = balancer.group(group).discovery
+    if discovery is None:
+        raise Refused(f"{group} is not discovered: it has no source")
+    return Result(discovery.apply())
+
+
 def help_for(verbs: Iterable[Verb]) -> Verb:
     """The verb that tells of `verbs` and of itself."""
     by_name = {verb.name: verb for verb in verbs}
@@ -58,4 +67,13 @@ def _told(verb: Verb) -> dict[str, object]:
     }
 
 
-VERBS = (Verb("reload", reload, "Reads the file again and applies what changed in it.", Role.OPERATE),)
+VERBS = (
+    Verb(
+        "apply",
+        apply,
+        "Takes the answer of a group's source that is held back.",
+        Role.OPERATE,
+        (Parameter("group", Kind.GROUP, required=True),),
+    ),
+    Verb("reload", reload, "Reads the file again and applies what changed in it.", Role.OPERATE),
+)
