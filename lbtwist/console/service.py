@@ -24,6 +24,7 @@ from lbtwist.console.keys import RoleFiles, fingerprint
 from lbtwist.console.ssh import ConsoleFactory
 from lbtwist.errors import BindError
 from lbtwist.model.endpoint import Endpoint, EndpointKind
+from lbtwist.net.sockaddr import shown
 from lbtwist.service.verbs.verb import Role, Verb
 
 PRIVILEGED = range(1, 1024)
@@ -119,7 +120,7 @@ class ConsoleService(Service):
         )
         self._port = self._listen(settings.endpoint, self._factory)
         log.info(
-            "console: on {endpoint}, host key {key}", endpoint=settings.endpoint.text, key=self.fingerprint
+            "console: on {endpoint}, host key {key}", endpoint=shown(self._port.getHost()), key=self.fingerprint
         )
 
     def _paths(self) -> dict[Role, Path]:

@@ -60,7 +60,7 @@ class Listener(Service):
         super().startService()
         self.bind()
         self.accepting = True
-        self.serving = self._plane.serve(self._policy()).addErrback(self._failed)
+        self.serving = self._plane.serve(self._policy()).addCallbacks(self._serves, self._failed)
 
     def stopService(self) -> Deferred[None]:
         super().stopService()
@@ -103,6 +103,9 @@ class Listener(Service):
             connect_timeout=settings.connect_timeout,
             max_connections=settings.max_connections,
         )
+
+    def _serves(self, _: None) -> None:
+        self.log.info("listener {name} accepts on {address}", name=self.name, address=self.address)
 
     def _failed(self, failure: object) -> None:
         self.accepting = False
