@@ -94,7 +94,8 @@ class SendingSide:
         self._producer = producer
         self._pulling = not streaming
         if streaming:
-            self._hold_back()
+            if self._queue is not None:
+                self._hold_back()
         else:
             self._output = max(self._output, HELD)
             producer.resumeProducing()  # type: ignore[attr-defined]
@@ -118,7 +119,8 @@ class SendingSide:
             self._queue += data
 
     def _hold_back(self) -> None:
-        if self._queue is not None and self._producer is not None and not (self._pulling or self._held_back):
+        """Something is queued: pause a push producer."""
+        if self._producer is not None and not (self._pulling or self._held_back):
             self._held_back = True
             self._producer.pauseProducing()  # type: ignore[attr-defined]
 

@@ -6,7 +6,7 @@ import glob
 import os
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +22,22 @@ _TOML_PLACE = re.compile(
 )
 
 
-def load(path: str | Path, environ: Mapping[str, str] | None = None) -> Config:
+def load(
+    path: str | Path,
+    environ: Mapping[str, str] | None = None,
+    *,
+    schedulers: Collection[str] = (),
+    sources: Collection[str] = (),
+) -> Config:
     """The configuration in the file at `path` and in those it includes.
 
-    `environ` is the environment (the process's own when None). Blocks on the disk. Raises
+    `environ` is the environment (the process's own when None), `schedulers` and `sources` are the names
+    of plugins that a group may have, beside the built-in ones. Blocks on the disk. Raises
     ConfigurationError with everything that is wrong; when a file cannot be read, with that alone.
     """
-    return parse_parts(read(path), os.environ if environ is None else environ)
+    parts = read(path)
+    environment = os.environ if environ is None else environ
+    return parse_parts(parts, environment, schedulers=schedulers, sources=sources)
 
 
 def read(path: str | Path) -> list[Part]:

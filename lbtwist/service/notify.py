@@ -54,8 +54,10 @@ class Notifier(Service):
         self._balancer.listening().addCallback(self._listening)
 
     def _listening(self, _: object) -> None:
-        notify(self._address, "READY=1", f"MAINPID={os.getpid()}")
-        self._beat.start(STATUS_INTERVAL)
+        if not self._balancer.leaving:
+            notify(self._address, "READY=1", f"MAINPID={os.getpid()}")
+        if self.running:
+            self._beat.start(STATUS_INTERVAL)
 
     def _stopping(self) -> None:
         notify(self._address, "STOPPING=1")

@@ -44,7 +44,7 @@ class Signals(Service):
         return handler
 
     def _leave(self, name: str) -> None:
-        if self._leaving:
+        if self._leaving or self._balancer.leaving:
             self.log.info("{name} again: what is left is cut", name=name)
             self._balancer.hurry()
         else:

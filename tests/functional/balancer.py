@@ -6,6 +6,7 @@ import json
 import shlex
 import subprocess
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -83,9 +84,9 @@ class Balancer(Twistd):
         """Write the file anew; SIGHUP or `reload` reads it."""
         self.file.write_text(_CONSOLE + text)
 
-    @property
+    @cached_property
     def address(self) -> tuple[str, int]:
-        """Where its only listener on loopback listens."""
+        """Where its only listener on 127.0.0.1 listens, the first time that it is asked."""
         return HOST, self.port(HOST)
 
     def ssh(self, *words: str) -> subprocess.CompletedProcess[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shlex
 import signal
 import socket
 import subprocess
@@ -160,9 +159,6 @@ class Twistd:
                     self.wait(3)
         if self._manager is not None:
             self._manager.close()
-
-    def __str__(self) -> str:
-        return shlex.join(self._command)
 
 
 def _network_order(words: str) -> bytes:

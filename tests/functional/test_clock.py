@@ -13,7 +13,7 @@ from tests.functional.waiting import LATENESS
 
 pytestmark = [pytest.mark.functional, pytest.mark.slow]
 
-TIMEOUT = 2.0
+TIMEOUT = 1.5
 LIBRARIES = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
 
 Pair = tuple[Server, Server]

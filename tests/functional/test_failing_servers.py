@@ -4,90 +4,42 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import struct
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.functional.balancer import HOST, Balancer, app
+from tests.functional.bad_servers import KINDS, RESET, Bad, closing, resetting, shown
+from tests.functional.balancer import HOST, Balancer, app, section
 from tests.functional.peers import Server, Watch, asked
 from tests.functional.waiting import eventually
 
 pytestmark = [pytest.mark.functional, pytest.mark.slow]
 
-CLIENTS = 6
-CONNECT_TIMEOUT = 0.3
-RESET = struct.pack("ii", 1, 0)
-"""SO_LINGER: close(2) sends a reset."""
-
-Bad = Callable[[Watch], contextlib.AbstractContextManager[str]]
+CLIENTS = 4
+IMPATIENT = "connect_timeout = 0.3"
+ALONE = "127.0.0.3"
 
 
-@contextlib.contextmanager
-def refusing(watch: Watch) -> Iterator[str]:
-    """A port that is bound, so that nobody else gets it, and does not listen."""
-    with socket.socket() as bound:
-        bound.bind((HOST, 0))
-        yield shown(bound)
-
-
-@contextlib.contextmanager
-def silent(watch: Watch) -> Iterator[str]:
-    """A backlog that is full: the kernel drops every further SYN. See listen(2)."""
-    with socket.create_server((HOST, 0), backlog=0) as listening, contextlib.ExitStack() as fillers:
-        for _ in range(3):
-            filler = fillers.enter_context(socket.socket())
-            filler.setblocking(False)
-            filler.connect_ex(listening.getsockname())
-        yield shown(listening)
-
-
-@contextlib.contextmanager
-def resetting(watch: Watch) -> Iterator[str]:
-    """It accepts, and resets at once."""
-
-    def accepted(connection: socket.socket) -> None:
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
-        connection.close()
-
-    with socket.create_server((HOST, 0)) as listening:
-        watch.listen(listening, accepted)
-        yield shown(listening)
-        watch.close(listening)
-
-
-@contextlib.contextmanager
-def closing(watch: Watch) -> Iterator[str]:
-    """It accepts, and closes at once."""
-    with socket.create_server((HOST, 0)) as listening:
-        watch.listen(listening, socket.socket.close)
-        yield shown(listening)
-        watch.close(listening)
-
-
-KINDS: tuple[Bad, ...] = (refusing, silent, resetting, closing)
-
-
-def shown(listening: socket.socket) -> str:
-    host, port = listening.getsockname()
-    return f"{host}:{port}"
-
-
-def beside(good: Server | None, *bad: str) -> str:
-    servers = {f"bad{number}": address for number, address in enumerate(bad)}
-    if good is not None:
-        servers["good"] = str(good)
-    return app(servers, listener=f"connect_timeout = {CONNECT_TIMEOUT}", group=f"retries = {len(bad)}")
+def beside(good: Server, *bad: str) -> str:
+    servers = {f"bad{number}": address for number, address in enumerate(bad)} | {"good": str(good)}
+    return app(servers, listener=IMPATIENT, group=f"retries = {len(bad)}")
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_another_server_takes_the_client(tmp_path: Path, watch: Watch, kind: Bad) -> None:
+def test_another_server_takes_the_client_and_without_one_it_is_closed(
+    tmp_path: Path, watch: Watch, kind: Bad
+) -> None:
     good = Server("good", watch)
-    with kind(watch) as bad, Balancer(tmp_path, beside(good, bad)) as lb:
-        assert [asked(watch, lb.address) for _ in range(CLIENTS)] == ["good"] * CLIENTS
-        assert lb.state("app/bad0")["failed"] > 0
-        eventually(lambda: lb.ask("connections") == [])
+    with kind(watch) as bad:
+        alone = section({"bad": bad}, name="alone", endpoint=f"{ALONE}:0", listener=IMPATIENT)
+        with Balancer(tmp_path, beside(good, bad) + alone) as lb:
+            assert [asked(watch, lb.address) for _ in range(CLIENTS)] == ["good"] * CLIENTS
+            assert lb.state("app/bad0")["failed"] > 0
+            without = [watch.connect((ALONE, lb.port(ALONE))) for _ in range(CLIENTS)]
+            for client in without:
+                client.ended(5)
+                assert client.heard == b""
+            eventually(lambda: lb.ask("connections") == [])
 
 
 def test_a_client_goes_past_every_kind_to_the_last_server(tmp_path: Path, watch: Watch) -> None:
@@ -97,16 +49,6 @@ def test_a_client_goes_past_every_kind_to_the_last_server(tmp_path: Path, watch:
         with Balancer(tmp_path, beside(good, *bad)) as lb:
             assert [asked(watch, lb.address) for _ in range(CLIENTS)] == ["good"] * CLIENTS
             eventually(lambda: lb.ask("connections") == [])
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_client_without_a_server_is_closed(tmp_path: Path, watch: Watch, kind: Bad) -> None:
-    with kind(watch) as bad, Balancer(tmp_path, beside(None, bad)) as lb:
-        clients = [watch.connect(lb.address) for _ in range(CLIENTS)]
-        for client in clients:
-            client.ended(5)
-            assert client.heard == b""
-        eventually(lambda: lb.ask("connections") == [])
 
 
 @pytest.mark.parametrize("kind", [resetting, closing])

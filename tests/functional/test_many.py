@@ -22,8 +22,10 @@ HELD = scaled(5_000, 1_000)
 TIMEOUT = scaled(15.0, 1.5)
 """Seconds."""
 SHORT = scaled(100_000, 5_000)
+LIMIT = 128
+"""Descriptors of a process that is short of them."""
 AT_ONCE = 500
-ROUNDS = scaled(200, 40)
+ROUNDS = scaled(200, 20)
 
 
 def answered(sides: Sequence[Side], text: str) -> None:
@@ -60,7 +62,8 @@ def test_rule_80_a_fifth_of_the_connections_is_cut_in_time_and_no_other(tmp_path
         late = [end.at - monotonic_of(receipt["deadline"]) for end in cut]
         told(
             f"{len(removed)} of {HELD} connections cut, {2 * len(removed)} ends seen"
-            f" {min(late) * 1000:+.1f} to {max(late) * 1000:+.1f} ms from the deadline"
+            f" {min(late) * 1000:+.1f} to {max(late) * 1000:+.1f} ms from the deadline;"
+            f" the load balancer was done {(receipt['seconds'] - TIMEOUT) * 1000:.0f} ms after it"
         )
         assert min(end.at for end in cut) - began >= TIMEOUT
         assert max(late) <= LATENESS
@@ -121,3 +124,29 @@ def test_short_connections_leave_no_descriptor_and_no_memory(
         )
         assert lb.rss() - first < growth
         assert lb.ask("connections") == []
+
+
+def test_a_process_short_of_descriptors_serves_on_and_recovers(
+    tmp_path: Path, watch: Watch, pair: tuple[Server, Server]
+) -> None:
+    """Connections beyond the limit wait or are closed; those that are served are not touched."""
+    text = app({server.name: str(server) for server in pair})
+    with Balancer(tmp_path, text, wrapper=["prlimit", f"--nofile={LIMIT}:{LIMIT}"]) as lb:
+        descriptors = lb.descriptors()
+        first = watch.connect(lb.address)
+        first.hear("\n")
+        crowd = [watch.connect(lb.address) for _ in range(2 * LIMIT)]
+        eventually(lambda: any(client.heard for client in crowd))
+        lb.wait_for_log("cannot accept on")
+        assert lb.descriptors() <= LIMIT
+        answered([first], "still there?")
+        for client in crowd:
+            client.leave()
+        for client in crowd:
+            client.ended(20)
+        answered([first], "and now?")
+        first.leave()
+        eventually(lambda: lb.descriptors() == descriptors, what=lambda: f"{lb.descriptors()} descriptors")
+        client = watch.connect(lb.address)
+        client.hear("\n")
+        assert lb.log.count("cannot accept on") < 10, "it says so once"

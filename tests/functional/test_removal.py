@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import socket
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from tests.functional.balancer import Balancer, app
+from tests.functional.bad_servers import silent
+from tests.functional.balancer import HOST, Balancer, app
 from tests.functional.peers import Server, Talk, Watch, asked, talking
 from tests.functional.scale import scaled, told
-from tests.functional.waiting import LATENESS, monotonic_of
+from tests.functional.waiting import LATENESS, eventually, monotonic_of
 
 pytestmark = [pytest.mark.functional, pytest.mark.slow]
 
@@ -21,7 +24,7 @@ NEWCOMERS = 4
 Pair = tuple[Server, Server]
 
 
-def over(pair: Pair, draining: str = "") -> str:
+def over(pair: Sequence[Server], draining: str = "") -> str:
     """A configuration with both servers in one group."""
     return app({server.name: str(server) for server in pair}, draining=draining)
 
@@ -155,10 +158,94 @@ def test_rule_16_alongside_takes_new_ones_at_once(tmp_path: Path, pair: Pair, wa
 def test_rule_16_cancel_drain_keeps_the_old_ones(tmp_path: Path, pair: Pair, watch: Watch) -> None:
     text = over(pair, 'rejoin = "cancel_drain"')
     with Balancer(tmp_path, text) as lb, talking(watch, lb.address, pair[0]) as talk:
-        lb.ask("remove", "app/ecs01", "--timeout", str(TIMEOUT))
+        lb.ask("remove", "app/ecs01", "--timeout", "0.8")
         lb.ask("add", "app", "ecs01", str(pair[0]))
-        time.sleep(TIMEOUT + LATENESS)
+        time.sleep(0.8)
         talk.goes_on()
         receipt = lb.receipt()
         assert (receipt["outcome"], receipt["kept"]) == ("cancelled", 1)
         assert {asked(watch, lb.address) for _ in range(NEWCOMERS)} == {"ecs01", "ecs02"}
+
+
+def send_for_ever(connection: socket.socket) -> None:
+    while True:
+        connection.send(bytes(65536))
+
+
+def receive_all(connection: socket.socket) -> None:
+    while connection.recv(1 << 20):
+        pass
+
+
+def test_rule_5_a_client_that_does_not_read_sees_a_reset(tmp_path: Path) -> None:
+    """What is held for it is dropped, and it is not told that this was all."""
+    with socket.create_server((HOST, 0)) as listening:
+        where = f"{HOST}:{listening.getsockname()[1]}"
+        with Balancer(tmp_path, app({"ecs01": where})) as lb, socket.create_connection(lb.address) as client:
+            client.settimeout(10)
+            server, _ = listening.accept()
+            with server:
+                server.settimeout(0.3)
+                with pytest.raises(TimeoutError):
+                    send_for_ever(server)
+                (receipt,) = lb.ask("remove", "app/ecs01", "--timeout", "0", "--wait", "--force", status=3)
+                assert receipt["seconds"] <= LATENESS
+                with pytest.raises(ConnectionResetError):
+                    receive_all(client)
+                with pytest.raises((ConnectionResetError, BrokenPipeError)):
+                    send_for_ever(server)
+
+
+def test_rule_9_a_client_on_its_way_to_the_removed_server_gets_another(
+    tmp_path: Path, pair: Pair, watch: Watch
+) -> None:
+    with silent(watch) as address:
+        text = app({"silent": address, "ecs02": str(pair[1])}, listener="connect_timeout = 60")
+        with Balancer(tmp_path, text) as lb:
+            client = watch.connect(lb.address)
+            eventually(lambda: [row["activity"] for row in lb.ask("connections")] == ["connecting"])
+            lb.ask("remove", "app/silent")
+            client.hear("hello, this is ecs02")
+            assert lb.receipt()["connections"] == 0
+
+
+def test_rules_13_and_66_the_last_server(tmp_path: Path, pair: Pair, watch: Watch) -> None:
+    with Balancer(tmp_path, over(pair[:1])) as lb, talking(watch, lb.address, pair[0]) as talk:
+        refused = lb.ssh("remove", "app/ecs01")
+        assert refused.returncode == 1
+        assert "min_healthy is 1" in refused.stderr
+        assert asked(watch, lb.address) == "ecs01"
+        lb.ask("remove", "app/ecs01", "--force")
+        newcomer = watch.connect(lb.address)
+        assert newcomer.ended(1).how in ("fin", "reset")
+        assert newcomer.heard == b""
+        talk.goes_on()
+
+
+def test_rule_14_an_idle_connection_is_closed_before_the_deadline(
+    tmp_path: Path, pair: Pair, watch: Watch
+) -> None:
+    text = app({server.name: str(server) for server in pair}, listener="idle_timeout = 1")
+    with Balancer(tmp_path, text) as lb:
+        client = watch.connect(lb.address)
+        client.hear("hello, this is ecs01")
+        (receipt,) = lb.ask("remove", "app/ecs01", "--timeout", "60", "--wait")
+        assert receipt["seconds"] < 2
+        assert (receipt["outcome"], receipt["finished"], receipt["cut"]) == ("completed", 1, 0)
+        assert client.ended().how == "fin"
+        assert pair[0].sides[0].ended().how == "fin"
+
+
+def test_rule_63_losing_the_console_ends_the_waiting_and_not_the_drain(
+    tmp_path: Path, pair: Pair, watch: Watch
+) -> None:
+    with Balancer(tmp_path, over(pair)) as lb, talking(watch, lb.address, pair[0]) as talk:
+        waiting = lb.begin("remove", "app/ecs01", "--timeout", str(TIMEOUT), "--wait")
+        lb.wait_for_log("drain of app/ecs01")
+        began = time.monotonic()
+        waiting.kill()
+        waiting.communicate()
+        talk.goes_on()
+        ended = lb.ask("wait", "app/ecs01", status=3)
+        assert ended[0]["outcome"] == "cut"
+        assert talk.ends()[0].at - began >= TIMEOUT - LATENESS

@@ -13,7 +13,9 @@ from pydantic import ValidationError
 
 from lbtwist.errors import ConfigurationError
 from lbtwist.model.address import Address
-from lbtwist.model.config import EXAMPLE, Config, Quorum, Rejoin, parse, plain, warnings
+from lbtwist.model.config import EXAMPLE, Config, Quorum, Recovery, Rejoin, parse, plain, warnings
+from lbtwist.model.failopen import FailOpen
+from lbtwist.model.hostname import HostName
 
 MINIMAL = """
 [listeners.web]
@@ -41,10 +43,15 @@ def test_defaults() -> None:
     assert config.load_balancer.name == "lbtwist"
     assert config.load_balancer.shutdown_timeout == 60
     assert (listener.idle_timeout, listener.connect_timeout, listener.max_connections) == (1800, 5, 0)
+    assert config.load_balancer.server_networks == ()
     assert (group.scheduler, group.retries, group.min_healthy, group.port) == ("wrr", 2, Quorum(1), None)
-    assert group.connection_draining.timeout == 300
-    assert group.connection_draining.rejoin is Rejoin.AFTER_DRAIN
-    assert group.servers == {}
+    assert (group.fail_open, group.slow_start) == (FailOpen.RECOVERED, 0)
+    assert (group.max_queue, group.queue_timeout) == (0, 5)
+    assert (group.health_check, group.discovery, group.servers) == (None, None, {})
+    assert (group.session_persistence.type, group.session_persistence.timeout) == ("none", 1000)
+    draining = group.connection_draining
+    assert (draining.timeout, draining.on_unhealthy, draining.spread) == (300, None, 0)
+    assert (draining.rejoin, draining.recovery) == (Rejoin.AFTER_DRAIN, Recovery.LATCHED)
 
 
 def test_an_empty_file_is_valid_and_warned_about() -> None:
@@ -84,6 +91,27 @@ def test_servers_in_each_form_are_the_same() -> None:
     servers = [read(MINIMAL + form).server_groups["app"].servers for form in forms]
     assert servers == [servers[0]] * len(forms)
     assert list(servers[0]) == ["10.0.0.1:80"]
+
+
+def test_servers_may_be_given_by_the_name_of_their_host() -> None:
+    group = read(
+        MINIMAL + 'port = 80\nservers = { a = "APP1.internal", b = "app1.internal:81" }'
+    ).server_groups["app"]
+    assert [server.address for server in group.servers.values()] == [
+        HostName("app1.internal", 80),
+        HostName("app1.internal", 81),
+    ]
+
+
+def test_servers_of_a_list_are_named_by_their_host_and_port() -> None:
+    group = read(MINIMAL + "port = 80\nservers = ['app1.internal', 'unix-a:81']").server_groups["app"]
+    assert list(group.servers) == ["app1.internal:80", "unix-a:81"]
+
+
+def test_what_else_a_server_has() -> None:
+    toml = 'servers = { a = { address = "[::1]:1", max_connections = 9, backup = true, zone = "b" } }'
+    server = read(MINIMAL + toml).server_groups["app"].servers["a"]
+    assert (server.max_connections, server.backup, server.zone) == (9, True, "b")
 
 
 def test_servers_keep_the_order_of_the_file() -> None:
@@ -178,6 +206,7 @@ def test_host_key(own: str, environ: dict[str, str], path: str) -> None:
 FULL = """
 [load_balancer]
 region = "eu é"
+server_networks = ["10.0.0.0/24", "::/64"]
 shutdown_timeout = "500ms"
 [console]
 endpoint = "unix:/run/lb"
@@ -188,10 +217,21 @@ protocol = "tcp"
 server_group = "app"
 [server_groups.app]
 min_healthy = "50%"
-servers = { a = { address = "10.0.0.1:80", weight = 0 }, b = "unix:/x" }
+slow_start = "1m"
+scheduler = "maglev"
+fail_open = "never"
+max_queue = 7
+queue_timeout = "250ms"
+health_check = { type = "https", expected_codes = [200, "204", "300-399"], drain_codes = [503], ca = "ca" }
+session_persistence = { type = "source_ip", timeout = "1h" }
+servers = { a = { address = "10.0.0.1:80", weight = 0, max_connections = 3 }, b = "unix:/x", c = "app:80" }
 connection_draining = { timeout = "never", rejoin = "cancel_drain" }
 [server_groups.api]
 servers = ["[::1]:80"]
+connection_draining = { on_unhealthy = "never", recovery = "resume", spread = 5 }
+health_check = { type = "none" }
+[server_groups.found]
+discovery = { type = "file", path = "servers", max_removal = 3 }
 """
 
 
@@ -202,19 +242,42 @@ def test_plain_is_what_a_file_says() -> None:
     assert "read_keys" not in values["console"]
     assert values["server_groups"]["app"]["connection_draining"] == {
         "timeout": "never",
+        "on_unhealthy": "same",
+        "recovery": "latched",
         "rejoin": "cancel_drain",
+        "spread": 0,
     }
     assert values["server_groups"]["app"]["min_healthy"] == "50%"
-    assert values["server_groups"]["app"]["servers"]["b"] == {"address": "unix:/x", "weight": 100}
+    assert values["server_groups"]["app"]["servers"]["b"] == {
+        "address": "unix:/x",
+        "weight": 100,
+        "max_connections": 0,
+        "backup": False,
+        "zone": "",
+    }
     assert repr(values["listeners"]["web"]["idle_timeout"]) == "1800"
+    assert values["load_balancer"]["server_networks"] == ["10.0.0.0/24", "::/64"]
+    assert values["server_groups"]["app"]["health_check"]["expected_codes"] == [200, 204, "300-399"]
+    assert values["server_groups"]["app"]["health_check"]["ca"] == "/etc/ca"
+    assert values["server_groups"]["api"]["connection_draining"]["on_unhealthy"] == "never"
+    assert "discovery" not in values["server_groups"]["app"]
+    assert "health_check" not in values["server_groups"]["found"]
+    assert values["server_groups"]["found"]["discovery"] == {
+        "type": "file",
+        "path": "/etc/servers",
+        "empty_ok": False,
+        "max_removal": 3,
+    }
 
 
 def test_plain_has_nothing_but_what_toml_has() -> None:
     def leaves(value: object) -> set[type]:
-        children = value.values() if isinstance(value, dict) else ()
-        return {kind for child in children for kind in leaves(child)} or {type(value)}
+        if not isinstance(value, dict | list):
+            return {type(value)}
+        children = value.values() if isinstance(value, dict) else value
+        return {kind for child in children for kind in leaves(child)}
 
-    assert leaves(plain(read(FULL))) <= {str, int, float}
+    assert leaves(plain(read(FULL))) <= {str, int, float, bool}
 
 
 def test_plain_reads_back_to_the_same() -> None:
@@ -223,7 +286,7 @@ def test_plain_reads_back_to_the_same() -> None:
 
 
 def test_plain_of_one_table() -> None:
-    assert plain(read(FULL).server_groups["app"].servers["a"]) == {"address": "10.0.0.1:80", "weight": 0}
+    assert plain(read(FULL).server_groups["app"].connection_draining)["timeout"] == "never"
 
 
 def test_a_configuration_never_changes() -> None:
@@ -262,6 +325,40 @@ def test_five_thousand_servers_take_well_under_a_second() -> None:
 )
 def test_warnings(group: str, warning: str) -> None:
     assert warnings(read(MINIMAL + group)) == [warning]
+
+
+@pytest.mark.parametrize(
+    ("group", "warning"),
+    [
+        (
+            "connection_draining = { timeout = 10, spread = 11 }",
+            "connection_draining.spread: 11 s is longer than timeout (10 s): "
+            "a drain of that length begins to cut at once",
+        ),
+        ("max_queue = 1", "max_queue: no server has max_connections, so none is ever full and nothing waits"),
+    ],
+)
+def test_warnings_of_settings(group: str, warning: str) -> None:
+    servers = "servers = ['10.0.0.1:80']\n"
+    assert warnings(read(MINIMAL + servers + group)) == [f"server_groups.app.{warning}"]
+
+
+@pytest.mark.parametrize(
+    "group",
+    [
+        "connection_draining = { timeout = 10, spread = 10 }",
+        "connection_draining = { timeout = 'never', spread = 10 }",
+        "health_check = { interval = 5, timeout = 5 }",
+        "slow_start = 30",
+        "max_queue = 1\nservers.b = { address = '10.0.0.2:80', max_connections = 1 }",
+    ],
+)
+def test_what_is_not_warned_about(group: str) -> None:
+    assert warnings(read(MINIMAL + "servers.a = '10.0.0.1:80'\n" + group)) == []
+
+
+def test_a_discovered_group_is_not_missed_its_servers() -> None:
+    assert warnings(read(MINIMAL + "min_healthy = 2\ndiscovery = { type = 'file', path = 'x' }")) == []
 
 
 def test_a_group_that_nothing_uses_is_warned_about() -> None:

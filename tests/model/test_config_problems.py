@@ -17,7 +17,8 @@ from lbtwist.model.config.schema import Document
 LISTENER = '[listeners.web]\nendpoint = ":8080"\nprotocol = "tcp"\n'
 GROUP = "[server_groups.app]\n"
 WHOLE = LISTENER + GROUP
-ANY_ADDRESS = "10.0.0.1:8080, [::1]:8080 or unix:/path"
+ANY_ADDRESS = "10.0.0.1:8080, [::1]:8080, unix:/path or app1.internal:8080"
+SCHEDULERS = '"wrr", "wlc", "source_hash", "rr", "lc", "maglev", "random"'
 
 
 def problems(document: dict[str, Any], source: str = "") -> list[str]:
@@ -46,8 +47,37 @@ def test_names_file_key_value_and_range() -> None:
         ("retries = 2.0", "retries: 2.0 is not a whole number (0–10)"),
         ("retries = '2'", "retries: '2' is not a whole number (0–10)"),
         ("port = 0", "port: 0 is not in 1–65535"),
-        ("scheduler = 'fair'", "scheduler: 'fair' is not \"wrr\""),
-        ("scheduler = ['wrr']", "scheduler: ['wrr'] is not \"wrr\""),
+        ("scheduler = 'fair'", f"scheduler: 'fair' is not one of {SCHEDULERS}"),
+        ("scheduler = 'wll'", f"scheduler: 'wll' is not one of {SCHEDULERS} (did you mean wlc?)"),
+        ("scheduler = ['wrr']", f"scheduler: ['wrr'] is not text ({SCHEDULERS}, or a plugin's name)"),
+        ("fail_open = 'open'", 'fail_open: \'open\' is not one of "recovered", "all", "never"'),
+        ("slow_start = 29", "slow_start: 29 is not in 30–900 s, nor 0"),
+        ("slow_start = '901s'", "slow_start: '901s' is not in 30–900 s, nor 0"),
+        (
+            "slow_start = false",
+            'slow_start: False is not a duration (seconds, or "500ms", "30s", "5m", "1h") in 30–900 s, nor 0',
+        ),
+        ("max_queue = 100001", "max_queue: 100001 is not in 0–100000"),
+        ("queue_timeout = 0", "queue_timeout: 0 is not in 0.1–300 s"),
+        (
+            "session_persistence.type = 'cookie'",
+            'session_persistence.type: \'cookie\' is not one of "none", "source_ip"',
+        ),
+        ("session_persistence.timeout = 0", "session_persistence.timeout: 0 is not in 1–86400 s"),
+        ("session_persistence = 'source_ip'", "session_persistence: 'source_ip' is not a table"),
+        (
+            "connection_draining.on_unhealthy = 3601",
+            'connection_draining.on_unhealthy: 3601 is not in 0–3600 s, nor "never", nor "same"',
+        ),
+        (
+            "connection_draining.recovery = true",
+            'connection_draining.recovery: True is not one of "latched", "resume"',
+        ),
+        (
+            "connection_draining.spread = -1",
+            "connection_draining.spread: -1 is not a duration (seconds, or "
+            '"500ms", "30s", "5m", "1h") in 0–3600 s',
+        ),
         ("min_healthy = '101%'", 'min_healthy: \'101%\' is not 0 or more, or "0%"–"100%"'),
         ("min_healthy = '٥%'", 'min_healthy: \'٥%\' is not 0 or more, or "0%"–"100%"'),
         ("min_healthy = true", 'min_healthy: True is not 0 or more, or "0%"–"100%"'),
@@ -73,8 +103,32 @@ def test_names_file_key_value_and_range() -> None:
         ("servers = 5", "servers: 5 is not a list of addresses, nor a table of servers"),
         ("servers = [5]", 'servers[0]: 5 is not an address, as "10.0.0.1:8080"'),
         (
-            "servers = ['app1.internal:80']",
-            f"servers[0]: 'app1.internal:80' is not an address: {ANY_ADDRESS}",
+            "servers = ['app_1.internal:80']",
+            f"servers[0]: 'app_1.internal:80' is not an address: {ANY_ADDRESS}",
+        ),
+        ("servers = ['10.0.0.256:80']", f"servers[0]: '10.0.0.256:80' is not an address: {ANY_ADDRESS}"),
+        ("servers = ['app1.internal:0']", "servers[0]: port '0' is not in 1–65535"),
+        (
+            "servers = ['app1.internal']",
+            "servers[0]: 'app1.internal' has no port: write it as app1.internal:8080, "
+            "or set the group's port",
+        ),
+        (
+            "servers = ['fe80::1']",
+            f"servers[0]: 'fe80::1' is not an address: {ANY_ADDRESS}; an IPv6 address stands in brackets",
+        ),
+        (
+            "servers = ['unix:80']",
+            "servers[0]: 'unix:80' is not unix:/path of at most 107 bytes",
+        ),
+        (
+            "servers.a = { address = 'a:1', max_connections = -1 }",
+            "servers.a.max_connections: -1 is not 0 or more",
+        ),
+        ("servers.a = { address = 'a:1', backup = 1 }", "servers.a.backup: 1 is not one of true, false"),
+        (
+            "servers.a = { address = 'a:1', zone = 1 }",
+            "servers.a.zone: 1 is not text (text of at most 255 characters on one line)",
         ),
         (
             "servers = { a = 5 }",
@@ -84,6 +138,10 @@ def test_names_file_key_value_and_range() -> None:
         (
             "servers = ['10.0.0.1']",
             f"servers[0]: '10.0.0.1' has no port: write it as {ANY_ADDRESS}, or set the group's port",
+        ),
+        (
+            "servers = { 'app:80' = '10.0.0.2:80' }",
+            "servers.\"app:80\": '10.0.0.2:80' is the address of a server that is named 'app:80'",
         ),
         (
             "servers = { 'a b' = '10.0.0.1:80' }",
@@ -115,6 +173,16 @@ def test_wrong_values_of_a_group(line: str, message: str) -> None:
             "load_balancer.name: 'a b' is not a token of 1–63 characters, without spaces (RFC 9110, 5.6.2)",
         ),
         (
+            "load_balancer.server_networks = '10.0.0.0/8'",
+            "load_balancer.server_networks: '10.0.0.0/8' is not a list of networks, "
+            'as ["10.0.0.0/8", "2001:db8::/32"]',
+        ),
+        (
+            "load_balancer.server_networks = ['10.0.0.1/8']",
+            "load_balancer.server_networks: '10.0.0.1/8' has bits set after its prefix: "
+            "the network is 10.0.0.0/8",
+        ),
+        (
             'load_balancer.zone = "a\\nb"',
             "load_balancer.zone: 'a\\nb' is not text of at most 255 characters on one line",
         ),
@@ -138,7 +206,7 @@ def test_wrong_values_elsewhere(toml: str, message: str) -> None:
 def test_unknown_keys_list_the_known_ones() -> None:
     assert wrong(WHOLE + "connection_draining = { patience = 3 }") == [
         "server_groups.app.connection_draining.patience: is not a known key; "
-        "[server_groups.app.connection_draining] takes timeout, rejoin"
+        "[server_groups.app.connection_draining] takes timeout, on_unhealthy, recovery, rejoin, spread"
     ]
 
 
@@ -146,7 +214,7 @@ def test_unknown_key_that_is_near_a_known_one() -> None:
     toml = WHOLE + "servers = { a = { address = '10.0.0.1:80', weigth = 3 } }"
     assert wrong(toml) == [
         "server_groups.app.servers.a.weigth: is not a known key (did you mean weight?); "
-        "[server_groups.app.servers.a] takes address, weight"
+        "[server_groups.app.servers.a] takes address, weight, max_connections, backup, zone"
     ]
 
 
@@ -206,6 +274,7 @@ def test_the_console_overlaps_no_listener(console: str) -> None:
 @pytest.mark.parametrize(
     ("servers", "message"),
     [
+        ("['app:80', 'APP:80']", "servers[1]: 'APP:80' is the address of servers[0] already"),
         ("['10.0.0.1:80', '10.0.0.1:80']", "servers[1]: '10.0.0.1:80' is the address of servers[0] already"),
         (
             "{ a = '[::1]:80', b = { address = '[0::1]:80' } }",
@@ -270,7 +339,7 @@ def test_everything_is_told_at_once_in_the_order_of_the_file() -> None:
 
 
 def test_a_wrong_address_hides_nothing_else_of_its_server() -> None:
-    toml = WHOLE + "servers = { a = { address = 'x', weight = 300, colour = 1 } }"
+    toml = WHOLE + "servers = { a = { address = '/x', weight = 300, colour = 1 } }"
     assert [line.partition(": ")[0].rpartition(".")[2] for line in wrong(toml)] == [
         "address",
         "weight",
@@ -379,6 +448,13 @@ KEYS = st.sampled_from(
         "connection_draining",
         "address",
         "admin_keys",
+        "discovery",
+        "health_check",
+        "type",
+        "path",
+        "interval",
+        "scheduler",
+        "server_networks",
         "a",
     ]
 )

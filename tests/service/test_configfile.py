@@ -81,6 +81,30 @@ def test_paths_in_an_included_file_are_relative_to_it(tmp_path: Path) -> None:
     assert console.read_keys == tmp_path / "conf.d" / "keys"
 
 
+def test_the_files_that_a_group_names_are_relative_to_its_file(tmp_path: Path) -> None:
+    found = "[server_groups.found]\ndiscovery = { type = 'file', path = 'servers.json' }\n"
+    checked = GROUP + "health_check = { type = 'https', ca = 'ca.pem' }\n"
+    files = {"lb.toml": "include = ['conf.d/*']", "conf.d/a.toml": found + checked}
+    groups = load(write(tmp_path, files), {}).server_groups
+    assert groups["found"].discovery is not None
+    assert groups["found"].discovery.options == {"path": str(tmp_path / "conf.d" / "servers.json")}
+    assert groups["app"].health_check is not None
+    assert groups["app"].health_check.ca == tmp_path / "conf.d" / "ca.pem"
+
+
+def test_plugins_are_known_by_name(tmp_path: Path) -> None:
+    group = "[server_groups.app]\nscheduler = 'mine'\ndiscovery = { type = 'etcd', path = 'x' }"
+    path = write(tmp_path, {"lb.toml": group})
+    app = load(path, {}, schedulers=["mine"], sources=["etcd"]).server_groups["app"]
+    assert app.scheduler == "mine"
+    assert app.discovery is not None
+    assert app.discovery.options == {"path": "x"}
+    assert [line.partition(": ")[2].partition(":")[0] for line in wrong(path)] == [
+        "server_groups.app.scheduler",
+        "server_groups.app.discovery.type",
+    ]
+
+
 def test_a_file_is_read_once_and_the_main_file_never_again(tmp_path: Path) -> None:
     files = {"lb.toml": "include = ['*.toml', 'a.toml', './a.toml']\n" + LISTENER, "a.toml": GROUP}
     assert load(write(tmp_path, files), {}).listeners["web"].server_group == "app"

@@ -4,33 +4,32 @@ Pure: the files are read by `lbtwist.service.configfile`.
 """
 
 from lbtwist.model.config.advice import warnings
+from lbtwist.model.config.discovery import DiscoverySettings
 from lbtwist.model.config.document import Part
+from lbtwist.model.config.draining import DrainingSettings, Recovery, Rejoin
+from lbtwist.model.config.group import GroupSettings, PersistenceSettings, ServerSettings
+from lbtwist.model.config.health_check import HealthCheckSettings
 from lbtwist.model.config.jsonschema import json_schema
 from lbtwist.model.config.parsing import parse, parse_parts
 from lbtwist.model.config.plain import plain
 from lbtwist.model.config.quorum import Quorum
 from lbtwist.model.config.reference import EXAMPLE, reference
-from lbtwist.model.config.schema import (
-    Config,
-    ConsoleSettings,
-    DrainingSettings,
-    GroupSettings,
-    ListenerSettings,
-    LoadBalancerSettings,
-    Rejoin,
-    ServerSettings,
-)
+from lbtwist.model.config.schema import Config, ConsoleSettings, ListenerSettings, LoadBalancerSettings
 
 __all__ = [
     "EXAMPLE",
     "Config",
     "ConsoleSettings",
+    "DiscoverySettings",
     "DrainingSettings",
     "GroupSettings",
+    "HealthCheckSettings",
     "ListenerSettings",
     "LoadBalancerSettings",
     "Part",
+    "PersistenceSettings",
     "Quorum",
+    "Recovery",
     "Rejoin",
     "ServerSettings",
     "json_schema",

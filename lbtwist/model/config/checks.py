@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from lbtwist.model.config.document import Finding
+from lbtwist.model.config.group_checks import check_groups
 from lbtwist.model.config.inherit import table, tables
 from lbtwist.model.config.schema import KEY_FILES, ConsoleSettings
 from lbtwist.model.config.table import KeyPath
@@ -14,10 +15,17 @@ from lbtwist.model.endpoint import Endpoint, parse_endpoint
 from lbtwist.model.shown import shown
 
 
-def check(document: Mapping[str, Any]) -> Iterator[Finding]:
-    """Everything that is wrong between the keys of `document`, defaults applied."""
+def check(
+    document: Mapping[str, Any], written: Mapping[str, Any], schedulers: Collection[str]
+) -> Iterator[Finding]:
+    """Everything that is wrong between the keys of `document`, defaults applied.
+
+    `written` is the document as it stands in the files, `schedulers` the names of plugins. A finding may
+    come more than once.
+    """
     yield from _check_console(document)
-    yield from _check_groups(document)
+    yield from _check_listeners(document)
+    yield from check_groups(document, written, schedulers)
     yield from _check_endpoints(document)
 
 
@@ -27,7 +35,7 @@ def _check_console(document: Mapping[str, Any]) -> Iterator[Finding]:
         yield Finding(("console",), f"nobody could log in: one of {', '.join(KEY_FILES)} is required")
 
 
-def _check_groups(document: Mapping[str, Any]) -> Iterator[Finding]:
+def _check_listeners(document: Mapping[str, Any]) -> Iterator[Finding]:
     groups = list(table(document.get("server_groups")))
     for name, listener in tables(document.get("listeners")).items():
         path = ("listeners", name, "server_group")

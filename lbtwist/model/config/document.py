@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pydantic.fields import FieldInfo
+
 from lbtwist.model.config.schema import Document
 from lbtwist.model.config.table import KeyPath, Table, kind_of, sub_table
 from lbtwist.model.shown import shown
@@ -85,15 +87,15 @@ def _objection(merged: Merged, parts: tuple[Part, ...], index: int, path: KeyPat
 
 def _anchored(schema: type[Table], values: Mapping[str, Any], base: Path) -> dict[str, Any]:
     """`values` with every relative path of a file made relative to `base`."""
-    return {name: _anchor(schema, name, value, base) for name, value in values.items()}
+    fields = schema.fields_in(values)
+    return {name: _anchor(fields.get(name), value, base) for name, value in values.items()}
 
 
-def _anchor(schema: type[Table], name: str, value: Any, base: Path) -> Any:
-    found = schema.model_fields.get(name)
-    kind = kind_of(found) if found else None
+def _anchor(field: FieldInfo | None, value: Any, base: Path) -> Any:
+    kind = kind_of(field) if field else None
     if kind and kind.is_file and isinstance(value, str) and value and value.isprintable():
         return base / value
-    inner = sub_table(found) if found else None
+    inner = sub_table(field) if field else None
     if inner is None or not isinstance(value, dict):
         return value
     if not inner.by_name:

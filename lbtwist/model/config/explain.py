@@ -13,6 +13,7 @@ from lbtwist.model.config.document import Finding
 from lbtwist.model.config.schema import Document
 from lbtwist.model.config.table import KeyPath, kind_of, schema_at
 from lbtwist.model.config.words import bare, did_you_mean, dotted
+from lbtwist.model.config.written import stands
 from lbtwist.model.shown import shown
 
 _KEY = "[key]"
@@ -26,16 +27,8 @@ def explain(error: ValidationError, written: Mapping[str, Any]) -> Iterator[Find
     """
     for details in error.errors(include_url=False):
         path = tuple(step for step in details["loc"] if step != _KEY)
-        if details["type"] == "missing" or _stands(written, path):
+        if details["type"] == "missing" or stands(written, path):
             yield Finding(path, _message(details, path))
-
-
-def _stands(written: Any, path: KeyPath) -> bool:
-    for step in path:
-        if not isinstance(written, dict) or step not in written:
-            return False
-        written = written[step]
-    return True
 
 
 def _message(details: ErrorDetails, path: KeyPath) -> str:

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lbtwist.model.config.schema import GroupDefaults, ListenerDefaults
+from lbtwist.model.config.group import GroupDefaults
+from lbtwist.model.config.schema import ListenerDefaults
 from lbtwist.model.config.table import Table
 
 HOST_KEY = "ssh_host_ed25519_key"

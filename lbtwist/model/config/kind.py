@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -49,6 +48,18 @@ class Kind:
         return dict(self.schema)
 
 
+def boolean() -> Kind:
+    """True or false."""
+    allowed = "true, false"
+
+    def read(value: object) -> bool:
+        if not isinstance(value, bool):
+            raise ValueError(f"{shown(value)} is not one of {allowed}")
+        return value
+
+    return Kind(read, allowed, {"type": "boolean"})
+
+
 def whole(low: int, high: int | None = None) -> Kind:
     """A whole number from `low` to `high`, both included."""
     allowed = f"{low} or more" if high is None else f"{low}–{high}"
@@ -83,28 +94,56 @@ def seconds(low: float, high: float) -> Kind:
     return Kind(read, allowed, {"anyOf": [number, text]}, duration.plain_number)
 
 
-def seconds_or_never(low: float, high: float) -> Kind:
-    """A duration as of `seconds`, or `"never"`, which is math.inf at run time."""
-    finite = seconds(low, high)
-    allowed = f'{finite.allowed}, or "{NEVER}"'
+def seconds_or_zero(low: float, high: float) -> Kind:
+    """A duration as of `seconds`, or 0."""
+    positive = seconds(low, high)
 
     def read(value: object) -> float:
-        if value == NEVER:
-            return math.inf
+        try:
+            return float(positive.read(value))
+        except ValueError as error:
+            if _is_zero(value):
+                return 0.0
+            raise ValueError(f"{error}, nor 0") from None
+
+    schema = {"anyOf": [{"const": 0}, *positive.schema["anyOf"]]}
+    return Kind(read, f"0, or {positive.allowed}", schema, duration.plain_number)
+
+
+def _is_zero(value: object) -> bool:
+    try:
+        return duration.parse_duration(value) == 0
+    except ValueError:
+        return False
+
+
+def seconds_or(low: float, high: float, words: Mapping[str, float | None]) -> Kind:
+    """A duration as of `seconds`, or one of `words`, which is at run time what it says there."""
+    finite = seconds(low, high)
+    written = {value: word for word, value in words.items()}
+
+    def read(value: object) -> float | None:
+        if isinstance(value, str) and value in words:
+            return words[value]
         try:
             return float(finite.read(value))
         except ValueError as error:
-            raise ValueError(f'{error}, nor "{NEVER}"') from None
+            raise ValueError(f"{error}{''.join(f', nor {_quoted(word)}' for word in words)}") from None
 
-    def write(value: float) -> int | float | str:
-        return NEVER if value == math.inf else duration.plain_number(value)
+    def write(value: float | None) -> int | float | str:
+        return written[value] if value is None or value in written else duration.plain_number(value)
 
-    return Kind(read, allowed, {"anyOf": [*finite.schema["anyOf"], {"const": NEVER}]}, write)
+    schema = {"anyOf": [*finite.schema["anyOf"], {"enum": list(words)}]}
+    return Kind(read, ", or ".join([finite.allowed, *map(_quoted, words)]), schema, write)
+
+
+def _quoted(word: str) -> str:
+    return f'"{word}"'
 
 
 def one_of(*choices: str) -> Kind:
     """One of some words."""
-    allowed = ", ".join(f'"{choice}"' for choice in choices)
+    allowed = ", ".join(map(_quoted, choices))
 
     def read(value: object) -> str:
         if not isinstance(value, str) or value not in choices:
@@ -112,6 +151,19 @@ def one_of(*choices: str) -> Kind:
         return value
 
     return Kind(read, allowed, {"enum": list(choices)})
+
+
+def one_of_or_plugin(*choices: str) -> Kind:
+    """One of some words, or the name of a plugin: which of these there are, is not known here."""
+    known = one_of(*choices)
+    allowed = f"{known.allowed}, or a plugin's name"
+
+    def read(value: object) -> str:
+        if not isinstance(value, str):
+            raise ValueError(f"{shown(value)} is not text ({allowed})")
+        return value
+
+    return Kind(read, allowed, {"anyOf": [known.schema, {"type": "string"}]})
 
 
 def member_of(words: type[StrEnum]) -> Kind:

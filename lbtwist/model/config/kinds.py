@@ -1,14 +1,16 @@
-"""The kinds of value that are made for one purpose: names, addresses, endpoints, paths."""
+"""The kinds of value that are made for one purpose: names, addresses, networks, endpoints, files."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from lbtwist.model import endpoint
-from lbtwist.model.address import FORMS as ADDRESS_FORMS
 from lbtwist.model.address import Address, parse_address
-from lbtwist.model.config import quorum
+from lbtwist.model.config import networks, quorum
 from lbtwist.model.config.kind import Kind, text
+from lbtwist.model.config.target import FORMS as TARGET_FORMS
+from lbtwist.model.config.target import Target, parse_target
+from lbtwist.model.hostname import HostName, parse_domain
 from lbtwist.model.shown import shown
 
 
@@ -30,12 +32,36 @@ def _read_patterns(value: object) -> tuple[str, ...]:
     return tuple(value)
 
 
-def _read_address(value: object) -> Address:
-    if isinstance(value, Address):
+def _read_target(value: object) -> Target:
+    if isinstance(value, Address | HostName):
         return value
     if not isinstance(value, str):
-        raise ValueError(f"{shown(value)} is not an address: {ADDRESS_FORMS}")
-    return parse_address(value)
+        raise ValueError(f"{shown(value)} is not an address: {TARGET_FORMS}")
+    return parse_target(value)
+
+
+def _read_domain(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{shown(value)} is not a name, as app.internal or _http._tcp.app.internal")
+    return parse_domain(value)
+
+
+def _read_resolver(value: object) -> str:
+    """The address of a name server as it is written; empty for those of the system."""
+    try:
+        if not isinstance(value, str) or (value and parse_address(value, 53).is_unix):
+            raise ValueError
+    except ValueError:
+        raise ValueError(f"{shown(value)} is not {_RESOLVER_FORM}") from None
+    return value
+
+
+def _read_file_or_none(value: object) -> Path | None:
+    return None if value is None or value == "" else _read_path(value)
+
+
+def _write_networks(value: tuple[networks.Network, ...]) -> list[str]:
+    return [str(network) for network in value]
 
 
 def _read_server_name(value: object) -> str:
@@ -49,9 +75,9 @@ def _read_server_name(value: object) -> str:
 
 
 def is_address(name: str) -> bool:
-    """Whether a server's name is an address with its port, or a Unix socket's."""
+    """Whether a server's name is an address with its port, a host's name with it, or a Unix socket."""
     try:
-        parse_address(name)
+        parse_target(name)
     except ValueError:
         return False
     return True
@@ -61,6 +87,8 @@ def _write_quorum(value: quorum.Quorum) -> int | str:
     return str(value) if value.percentage else value.amount
 
 
+_RESOLVER_FORM = 'an IP address as 10.0.0.53 or [::1]:5353, nor ""'
+_NETWORKS_SCHEMA = {"type": "array", "items": {"type": "string"}}
 _PATTERNS_SCHEMA = {"type": "array", "items": {"type": "string"}}
 _PORT_SCHEMA = {"type": "integer", "minimum": 0, "maximum": 65535}
 _QUORUM_SCHEMA = {
@@ -77,7 +105,18 @@ TOKEN = text(
 )
 LABEL = text(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]{0,255}", "text of at most 255 characters on one line")
 ENDPOINT = Kind(endpoint.parse_endpoint, endpoint.FORMS, {"anyOf": [_PORT_SCHEMA, {"type": "string"}]}, str)
-ADDRESS = Kind(_read_address, ADDRESS_FORMS, {"type": "string"}, str)
+TARGET = Kind(_read_target, TARGET_FORMS, {"type": "string"}, str)
+NETWORKS = Kind(
+    networks.parse_networks,
+    f"a list of networks in CIDR, as {networks.FORMS}",
+    _NETWORKS_SCHEMA,
+    _write_networks,
+)
+DOMAIN = Kind(_read_domain, "a name in the DNS", {"type": "string"})
+RESOLVER = Kind(_read_resolver, 'an IP address with a port or without, or ""', {"type": "string"})
 FILE = Kind(_read_path, "path of a file", {"type": "string", "minLength": 1}, _write_path, is_file=True)
+FILE_OR_NONE = Kind(
+    _read_file_or_none, 'path of a file, or ""', {"type": "string"}, _write_path, is_file=True
+)
 QUORUM = Kind(quorum.parse_quorum, quorum.ALLOWED, _QUORUM_SCHEMA, _write_quorum)
 PATTERNS = Kind(_read_patterns, "a list of file names, in which `*` and `?` match", _PATTERNS_SCHEMA, list)

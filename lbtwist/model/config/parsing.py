@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from lbtwist.errors import ConfigurationError, Problem
+from lbtwist.model.config.by_type import ByType
 from lbtwist.model.config.checks import check
 from lbtwist.model.config.document import Finding, Merged, Part, merge
 from lbtwist.model.config.explain import explain
@@ -24,26 +25,38 @@ def parse(
     source: str = "",
     base: Path = Path(),
     environ: Mapping[str, str] | None = None,
+    *,
+    schedulers: Collection[str] = (),
+    sources: Collection[str] = (),
 ) -> Config:
     """The configuration that one TOML document says.
 
     `source` is its name in messages, relative paths are relative to `base`, and the environment
-    says where state is kept. Raises ConfigurationError with everything that is wrong, in the
-    order of the file.
+    says where state is kept. `schedulers` and `sources` are the names of plugins that a group's
+    `scheduler` and `discovery.type` may have, beside the built-in ones. Raises ConfigurationError with
+    everything that is wrong, in the order of the file.
     """
-    return parse_parts((Part(document, source, base),), environ)
+    part = Part(document, source, base)
+    return parse_parts((part,), environ, schedulers=schedulers, sources=sources)
 
 
-def parse_parts(parts: Sequence[Part], environ: Mapping[str, str] | None = None) -> Config:
+def parse_parts(
+    parts: Sequence[Part],
+    environ: Mapping[str, str] | None = None,
+    *,
+    schedulers: Collection[str] = (),
+    sources: Collection[str] = (),
+) -> Config:
     """The configuration that several files say, the first of which is the main one; as `parse`."""
     parts = tuple(parts)
     merged = merge(parts)
     findings = merged.findings
     complete = with_host_key(with_only_group(with_defaults(merged.values)), parts[0].base, environ or {})
-    findings.extend(check(complete))
-    document = _validate(with_servers(complete, findings), merged)
+    findings.extend(check(complete, merged.values, schedulers))
+    complete = ByType(merged.values, sources, findings).read(with_servers(complete, findings))
+    document = _validate(complete, merged)
     if document is None or findings:
-        raise ConfigurationError(_problems(findings, merged, parts))
+        raise ConfigurationError(_problems(dict.fromkeys(findings), merged, parts))
     return Config(**{name: getattr(document, name) for name in Config.model_fields})
 
 

@@ -13,4 +13,13 @@ def plain(settings: Table) -> dict[str, Any]:
     Durations are numbers of seconds, or `"never"`. What is not set and has no default is left out.
     Reading it again gives the same settings.
     """
-    return settings.model_dump(exclude_none=True)
+    return _without_none(settings.model_dump())
+
+
+def _without_none(values: dict[str, Any]) -> dict[str, Any]:
+    """Pydantic would leave out by the value at run time, which is None for `"same"`."""
+    return {
+        name: _without_none(value) if isinstance(value, dict) else value
+        for name, value in values.items()
+        if value is not None
+    }

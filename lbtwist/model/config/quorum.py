@@ -1,4 +1,4 @@
-"""How many servers of a group must stay."""
+"""So many of a group's servers: how many must stay, or how many may go at once."""
 
 from __future__ import annotations
 

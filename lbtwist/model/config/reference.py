@@ -7,6 +7,7 @@ import json
 
 from pydantic.fields import FieldInfo
 
+from lbtwist.model.config.discovery import SOURCES, DiscoverySettings
 from lbtwist.model.config.schema import Document
 from lbtwist.model.config.table import OTHERWISE, KeyPath, Table, kind_of, sub_table, walk
 
@@ -35,8 +36,8 @@ Endpoints are a port on all addresses, IPv4 and IPv6 (`8080` or `":8080"`), one 
 `"[::1]:80"`), a Unix socket (`"unix:/path"`), or a server endpoint string of Twisted
 (`"systemd:domain=INET:name=web"`). Port 0 lets the system choose one.
 
-Addresses of servers are `"10.0.0.1:8080"`, `"[::1]:8080"` or `"unix:/path"`. The same address twice in a
-group is refused.
+Addresses of servers are `"10.0.0.1:8080"`, `"[::1]:8080"`, `"unix:/path"`, or a host's name as
+`"app1.internal:8080"`. The same address twice in a group is refused.
 
 Names are 1–63 letters, digits, `.`, `_` and `-`, and begin with a letter or a digit. Relative paths are
 relative to the file they stand in.
@@ -48,7 +49,7 @@ _DEFAULTS = """\
 ## `[defaults.listener]`, `[defaults.server_group]`
 
 Values for every listener and every server group that does not say its own: any of their keys but
-`endpoint` and `servers`. The sub-tables merge key by key.
+`endpoint`, `servers` and `discovery`. The sub-tables merge key by key.
 """
 
 
@@ -67,7 +68,16 @@ def _top_level() -> str:
 def _section(path: KeyPath, schema: type[Table]) -> str:
     text = f"## `[{'.'.join(map(str, path))}]`\n\n{inspect.getdoc(schema)}\n"
     keys = {name: field for name, field in schema.model_fields.items() if not sub_table(field)}
-    return f"{text}\n{_rows(keys)}"
+    more = _sources() if schema is DiscoverySettings else ""
+    return f"{text}\n{_rows(keys)}{more}"
+
+
+def _sources() -> str:
+    """The keys that each type of source has of its own."""
+    return "".join(
+        f'\nWith `type = "{name}"`: {inspect.getdoc(source)}\n\n{_rows(source.model_fields)}'
+        for name, source in SOURCES.items()
+    )
 
 
 def _rows(keys: dict[str, FieldInfo]) -> str:
@@ -89,7 +99,8 @@ def _default(field: FieldInfo) -> str:
     if isinstance(extra, dict):
         return str(extra[OTHERWISE])
     kind = kind_of(field)
-    return "none" if field.default is None or kind is None else f"`{_toml(kind.write(field.default))}`"
+    written = kind.write(field.default) if kind else None
+    return "none" if written is None else f"`{_toml(written)}`"
 
 
 def _toml(value: object) -> str:

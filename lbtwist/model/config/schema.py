@@ -6,31 +6,18 @@ validated configuration is made of them. A key exists once what it does exists.
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import ConfigDict
 
-from lbtwist.model.address import Address
-from lbtwist.model.config.kind import member_of, one_of, seconds, seconds_or_never, whole
-from lbtwist.model.config.kinds import (
-    ADDRESS,
-    ENDPOINT,
-    FILE,
-    LABEL,
-    NAME,
-    PATTERNS,
-    QUORUM,
-    SERVER_NAME,
-    TOKEN,
-)
-from lbtwist.model.config.quorum import Quorum
+from lbtwist.model.config.group import PROTOCOL, GroupDefaults, GroupSettings
+from lbtwist.model.config.kind import seconds, whole
+from lbtwist.model.config.kinds import ENDPOINT, FILE, LABEL, NAME, NETWORKS, PATTERNS, TOKEN
+from lbtwist.model.config.networks import Network
 from lbtwist.model.config.table import Table, key
 from lbtwist.model.endpoint import Endpoint, parse_endpoint
 
-PROTOCOL = one_of("tcp")
-SCHEDULER = one_of("wrr")
 KEY_FILES = ("admin_keys", "operate_keys", "read_keys")
 """The keys of `[console]` that say who may come in; at least one is needed."""
 
@@ -41,6 +28,11 @@ class LoadBalancerSettings(Table):
     name: Annotated[str, TOKEN] = key("Its name in logs and metrics.", "lbtwist")
     region: Annotated[str, LABEL] = key("A label: the region it runs in.", "")
     zone: Annotated[str, LABEL] = key("A label: the zone it runs in.", "")
+    server_networks: Annotated[tuple[Network, ...], NETWORKS] = key(
+        "A server outside of them is refused. `[]`: it may be anywhere. Servers at Unix sockets, and those "
+        "given by a host's name, are not judged.",
+        (),
+    )
     shutdown_timeout: Annotated[float, seconds(0, 3600)] = key(
         "How long connections may finish after SIGTERM before the rest is cut (rule 70).", 60.0
     )
@@ -90,66 +82,6 @@ class ListenerSettings(ListenerDefaults):
 
     endpoint: Annotated[Endpoint, ENDPOINT] = key("Where it listens.")
     protocol: Annotated[str, PROTOCOL] = key("What clients speak.")
-
-
-class Rejoin(StrEnum):
-    """What adding a server again during its removal drain does (rule 16)."""
-
-    AFTER_DRAIN = "after_drain"
-    ALONGSIDE = "alongside"
-    CANCEL_DRAIN = "cancel_drain"
-
-
-class DrainingSettings(Table):
-    """How servers leave the group."""
-
-    timeout: Annotated[float, seconds_or_never(0, 3600)] = key(
-        "How long a removed server's connections may live on. `0`: they are cut at once. "
-        '`"never"`: no deadline, it is gone with its last connection.',
-        300.0,
-    )
-    rejoin: Annotated[Rejoin, member_of(Rejoin)] = key(
-        "What adding a server again during its drain does (rule 16). `after_drain`: it takes new connections "
-        "once the drain has ended. `alongside`: at once, beside the drain. `cancel_drain`: the drain is "
-        "cancelled and its connections stay.",
-        Rejoin.AFTER_DRAIN,
-    )
-
-
-class ServerSettings(Table):
-    """One server, where more than its address is said: `NAME = "address"` is short for `{ address }`."""
-
-    address: Annotated[Address, ADDRESS] = key("Where it listens; the port may be left to the group.")
-    weight: Annotated[int, whole(0, 100)] = key(
-        "Its share of new connections, relative to the others. `0`: it gets none, and keeps those it has.",
-        100,
-    )
-
-
-class GroupDefaults(Table):
-    """What holds for every server group that does not say otherwise: any key of it but `servers`."""
-
-    protocol: Annotated[str, PROTOCOL] = key("What the servers speak.", "tcp", otherwise="its listener's")
-    port: Annotated[int | None, whole(1, 65535)] = key(
-        "For servers that are given without one.", None, otherwise="none"
-    )
-    scheduler: Annotated[str, SCHEDULER] = key("How a server is chosen: `wrr`, in turn by weight.", "wrr")
-    min_healthy: Annotated[Quorum, QUORUM] = key(
-        "The verbs that take a server out refuse to leave fewer, unless forced (rule 66).", Quorum(1)
-    )
-    retries: Annotated[int, whole(0, 10)] = key("Further servers tried when one can't be connected.", 2)
-    connection_draining: DrainingSettings = key("How servers leave the group.", DrainingSettings())
-
-
-class GroupSettings(GroupDefaults):
-    """A group of servers that do the same.
-
-    `servers` is a list of addresses, by which the servers are then named, or a table of names:
-    `["10.0.0.1:8080", "10.0.0.2:8080"]`, or `ecs01 = "10.0.0.1:8080"` and
-    `ecs02 = { address = "10.0.0.2:8080", weight = 50 }` in `[server_groups.NAME.servers]`.
-    """
-
-    servers: dict[Annotated[str, SERVER_NAME], ServerSettings] = key("Its servers, by name.", {})
 
 
 class Config(Table):

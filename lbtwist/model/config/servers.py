@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lbtwist.model.address import Address, parse_address
+from lbtwist.model.address import Address
 from lbtwist.model.config.document import Finding
+from lbtwist.model.config.inherit import table
 from lbtwist.model.config.kinds import is_address
+from lbtwist.model.config.networks import Network, parse_networks, within
 from lbtwist.model.config.table import KeyPath
+from lbtwist.model.config.target import Target, parse_target
+from lbtwist.model.config.words import joined
 from lbtwist.model.shown import shown
 
 _UNREAD = Address("", 1)
@@ -18,21 +22,29 @@ _UNREAD = Address("", 1)
 def with_servers(document: Mapping[str, Any], findings: list[Finding]) -> dict[str, Any]:
     """`document` with every group's servers as tables with a whole address, that is with its port.
 
-    What is wrong with an address is added to `findings`.
+    What is wrong with an address is added to `findings`, one outside of the networks of servers too.
     """
     groups = document.get("server_groups", {})
     if not isinstance(groups, dict):
         return dict(document)
+    networks = _networks(document)
     return {
         **document,
-        "server_groups": {name: _group(name, group, findings) for name, group in groups.items()},
+        "server_groups": {name: _group(name, group, networks, findings) for name, group in groups.items()},
     }
 
 
-def _group(name: str, group: Any, findings: list[Finding]) -> Any:
+def _networks(document: Mapping[str, Any]) -> tuple[Network, ...]:
+    try:
+        return parse_networks(table(document.get("load_balancer")).get("server_networks", []))
+    except ValueError:
+        return ()  # said by the schema
+
+
+def _group(name: str, group: Any, networks: tuple[Network, ...], findings: list[Finding]) -> Any:
     if not isinstance(group, dict) or "servers" not in group:
         return group
-    reader = _Reader(("server_groups", name, "servers"), _port(group), findings)
+    reader = _Reader(("server_groups", name, "servers"), _port(group), networks, findings)
     return {**group, "servers": reader.read(group["servers"])}
 
 
@@ -47,11 +59,14 @@ def _port(group: dict[str, Any]) -> int | None:
 class _Reader:
     """Reads the servers of one group, and knows which addresses were there before."""
 
-    def __init__(self, path: KeyPath, port: int | None, findings: list[Finding]) -> None:
+    def __init__(
+        self, path: KeyPath, port: int | None, networks: tuple[Network, ...], findings: list[Finding]
+    ) -> None:
         self._path = path
         self._port = port
+        self._networks = networks
         self._findings = findings
-        self._seen: dict[Address, str] = {}
+        self._seen: dict[Target, str] = {}
 
     def read(self, servers: Any) -> dict[str, Any]:
         if isinstance(servers, list):
@@ -75,13 +90,13 @@ class _Reader:
             return server
         return {**server, "address": self._named_address(name, (name, "address"), server["address"])}
 
-    def _named_address(self, name: str, path: KeyPath, text: Any) -> Address:
+    def _named_address(self, name: str, path: KeyPath, text: Any) -> Target:
         address = self._address(path, text, repr(name))
         if address is not _UNREAD and is_address(name) and name != str(address):
             self._find(path, f"{shown(text)} is the address of a server that is named {shown(name)}")
         return address
 
-    def _address(self, path: KeyPath, text: Any, who: str) -> Address:
+    def _address(self, path: KeyPath, text: Any, who: str) -> Target:
         try:
             address = self._parse(text)
         except ValueError as error:
@@ -89,12 +104,15 @@ class _Reader:
             return _UNREAD
         if (first := self._seen.setdefault(address, who)) is not who:
             self._find(path, f"{shown(text)} is the address of {first} already")
+        if isinstance(address, Address) and not within(address, self._networks):
+            networks = joined(map(str, self._networks))
+            self._find(path, f"{shown(text)} is not in load_balancer.server_networks: {networks}")
         return address
 
-    def _parse(self, text: Any) -> Address:
+    def _parse(self, text: Any) -> Target:
         if not isinstance(text, str):
             raise ValueError(f'{shown(text)} is not an address, as "10.0.0.1:8080"')
-        return parse_address(text, self._port)
+        return parse_target(text, self._port)
 
     def _find(self, path: KeyPath, message: str) -> None:
         self._findings.append(Finding((*self._path, *path), message))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from types import UnionType
 from typing import Any, NamedTuple, Union, get_args, get_origin
 
@@ -21,6 +21,11 @@ class Table(BaseModel):
     """A table: unknown keys are errors, and a value never changes."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @classmethod
+    def fields_in(cls, values: Mapping[str, Any]) -> Mapping[str, FieldInfo]:
+        """The keys of a table that has `values`: some tables have others for each `type`."""
+        return cls.model_fields
 
 
 def key(description: str, default: Any = ..., *, otherwise: str = "") -> Any:

@@ -15,8 +15,13 @@ _AT_MOST = 20
 
 
 def listed(names: Iterable[str]) -> str:
-    """`a, b and c`, sorted; the rest of a long list is counted."""
-    words = [bare(name) for name in sorted(names)]
+    """`a, b and c`, sorted, as keys; the rest of a long list is counted."""
+    return joined(bare(name) for name in sorted(names))
+
+
+def joined(names: Iterable[str]) -> str:
+    """`a, b and c`; the rest of a long list is counted."""
+    words = list(names)
     if len(words) > _AT_MOST:
         words[_AT_MOST:] = [f"{len(words) - _AT_MOST} more"]
     return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
@@ -26,6 +31,11 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """`, did you mean 'weight'?` where one of `known` is near; else nothing."""
     near = difflib.get_close_matches(name[:LIMIT], list(known), n=1)
     return f" (did you mean {bare(near[0])}?)" if near else ""
+
+
+def quoted(words: Iterable[str]) -> str:
+    """`"a", "b"`, as strings are written in TOML."""
+    return ", ".join(json.dumps(word, ensure_ascii=False) for word in words)
 
 
 def bare(name: str) -> str:

@@ -11,7 +11,7 @@ from lbtwist.model.address import Address
 CodeRange = tuple[int, int]
 """The lowest and the highest of a range of status codes."""
 
-_PATH = re.compile(r"/[!-~]*")
+_PATH = re.compile(r'/[!-"$-~]*')  # RFC 9112, 3.2.1: a fragment is no part of what is asked for
 _HOST = re.compile(r"((?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?)?")
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]*")  # RFC 9110, 5.6.2
 

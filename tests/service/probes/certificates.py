@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import (
     generate_private_key,
 )
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from twisted.internet.ssl import CertificateOptions, PrivateCertificate
+from twisted.internet.ssl import CertificateOptions, PrivateCertificate, TLSVersion
 
 DAY = timedelta(days=1)
 
@@ -29,11 +29,16 @@ class Issued(NamedTuple):
     def pem(self) -> bytes:
         return self.certificate.public_bytes(Encoding.PEM)
 
-    def options(self) -> CertificateOptions:
-        """What a server with this certificate needs for TLS."""
+    def options(self, newest: TLSVersion = TLSVersion.TLSv1_3) -> CertificateOptions:
+        """What a server with this certificate needs for TLS, up to version `newest`."""
         key = self.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        options: CertificateOptions = PrivateCertificate.loadPEM(self.pem + key).options()
-        return options
+        both = PrivateCertificate.loadPEM(self.pem + key)
+        return CertificateOptions(
+            privateKey=both.privateKey.original,
+            certificate=both.original,
+            insecurelyLowerMinimumTo=TLSVersion.TLSv1_2,
+            lowerMaximumSecurityTo=newest,
+        )
 
 
 def authority() -> Issued:

@@ -37,6 +37,7 @@ def test_or_by_the_name_that_is_set(host: str) -> None:
         {"path": "/a b"},
         {"path": "/\r\nX: y"},
         {"path": "/ä"},
+        {"path": "/a#b"},
         {"host": "a b"},
         {"host": "a\r\nX: y"},
         {"host": "user@host"},
