@@ -76,7 +76,7 @@ class ServerGroup(Service):
     def startService(self) -> None:
         """Register the servers of the settings and publish them."""
         super().startService()
-        self.add(servers_of(self.settings), Because("file"))
+        self._slow_start.exempt(self.add(servers_of(self.settings), Because("file")))
         self.named.follow(self.settings)
         if self.discovery is not None:
             self.discovery.start()

@@ -58,7 +58,7 @@ def _probed(registration: Registration, result: CheckResult) -> Result:
 
 def _row(condition: Condition, first_no: Condition | None) -> rows.Row:
     return {
-        "": "→" if condition is first_no else "",
+        "": "→" if condition is first_no else " ",
         "condition": condition.name,
         "value": condition.value,
         "holds": condition.holds,
