@@ -137,12 +137,15 @@ def test_a_count_that_fell_to_none_is_none_when_it_comes_back_again(kind: type[L
     everyone = members([100, 100])
     scheduler = kind()
     scheduler.update(everyone)
-    scheduler.taken(1)
-    for _ in range(2):
-        scheduler.update(without(everyone, 1))
-        scheduler.update(everyone)
+    for _ in range(4):
+        scheduler.taken(1)
+    scheduler.update(without(everyone, 1))
+    scheduler.update(everyone)
+    for _ in range(4):
         scheduler.released(1)
-    assert sorted(chosen(scheduler) for _ in range(2)) == [1, 2]
+    scheduler.update(without(everyone, 1))
+    scheduler.update(everyone)
+    assert sorted(chosen(scheduler) for _ in range(4)) == [1, 1, 2, 2]
 
 
 @each_kind
