@@ -104,7 +104,7 @@ class Connections(RuleBasedStateMachine):
         self.bench.listen(**self.policy)
         for number in SERVERS:
             self.bench.serve(number)
-        self.rotate({number: 0 for number in SERVERS}, "rr", 2, 0.0, 0)
+        self.rotate(dict.fromkeys(SERVERS, 0), "rr", 2, 0.0, 0)
 
     def may_dial(self, address: Address) -> None:
         """Only who is in rotation at this moment (rules 1 and 9), and has room."""
