@@ -336,9 +336,9 @@ def test_the_wait_is_no_longer_for_being_told_of_places_in_vain() -> None:
 
 
 def test_the_order_of_those_who_wait_stays_when_they_are_told_in_vain() -> None:
-    house, (first,) = full_house()
+    house, (first,) = full_house(max_queue=3)
     waiting = [house.client() for _ in range(3)]
-    house.rotate(member(1, max_connections=1, weight=2), max_queue=10)
+    house.rotate(member(1, max_connections=1, weight=2), max_queue=3)
     first.done(1)
     house.settle()
     assert [client.events for client in waiting] == [[("server", 1)], [], []]

@@ -7,7 +7,7 @@ and time passes. Each byte that the relay has taken arrives, or who did not get 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -17,7 +17,7 @@ from twisted.internet.interfaces import IProtocol
 from lbtwist.model.address import Address
 from lbtwist.model.plane import EVERYTHING, Member, Rotation, Scope
 from lbtwist.net.dialing import DialFailure, IDial
-from lbtwist.net.relay import Relay
+from lbtwist.net.relay import End, Relay
 from tests.net.bench import GROUP, Bench, closed, member
 from tests.net.fakes import FakeDialer, Wire
 from tests.net.recorder import HalfCloseable
@@ -78,7 +78,7 @@ class Dialer(FakeDialer):
 
         def watched() -> IProtocol:
             self.may_join(address)
-            end: Any = build()
+            end = cast(End, build())
             self.joined(end.relay, self.wires[-1])
             return end
 
@@ -100,8 +100,7 @@ class Connections(RuleBasedStateMachine):
         """Each with its client."""
         self.servers: dict[Relay, list[Peer]] = {}
         """The ends of servers that each was joined to, in order."""
-        self.policy = {"idle_timeout": 10.0, "connect_timeout": 3.0}
-        self.bench.listen(**self.policy)
+        self.bench.listen(idle_timeout=10.0, connect_timeout=3.0)
         for number in SERVERS:
             self.bench.serve(number)
         self.rotate(dict.fromkeys(SERVERS, 0), "rr", 2, 0.0, 0)

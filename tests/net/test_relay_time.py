@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lbtwist.model.plane import EVERYTHING, Scope
-from tests.net.bench import CHUNK, WEB, Bench, closed, member
+from tests.net.bench import CHUNK, GROUP, WEB, Bench, closed, member
 from tests.net.fakes import CAPACITY
 
 IDLE = 10.0
@@ -111,6 +111,9 @@ def test_rule_5_a_client_without_a_server_sees_fin(state: str) -> None:
     (view,) = [view for view in bench.plane.connections(EVERYTHING) if not view.server]
     assert view.activity == state
     assert bench.plane.cut_connection(view.id)
+    group = bench.plane._groups[GROUP]
+    assert not group.under_way
+    assert not group.waiting
     bench.settle()
     assert closed(client) == "fin"
     assert [view.server for view in bench.plane.connections(EVERYTHING)] == ["app/s1#1"] * (state == "queued")
@@ -277,6 +280,68 @@ def test_the_connect_timeout_is_the_listeners() -> None:
     bench.pass_time(0.2)
     assert bench.observer.heard == [(1, "timed out")]
     assert bench.tally(2).live == 1
+
+
+def test_what_a_client_sends_while_the_next_server_is_sought_is_not_lost() -> None:
+    bench = relaying()
+    client, failing = bench.connected()
+    bench.serve(2, after=1.0)
+    failing.transport.loseConnection()
+    bench.settle()
+    client.transport.write(b"hello")
+    bench.settle()
+    assert bench.tally().received == 0
+    bench.clock.advance(1)
+    assert bench.accepted[2][0].received == b"hello"
+
+
+def test_no_idle_timeout_runs_while_the_next_server_is_sought() -> None:
+    bench = relaying(connect_timeout=60.0)
+    _, failing = bench.connected()
+    bench.serve(2, after=IDLE)
+    bench.pass_time(IDLE - 1)
+    failing.transport.loseConnection()
+    bench.pass_time(IDLE + 0.1)
+    assert bench.view().server == "app/s2#2"
+
+
+def lingering(end: Any) -> Any:
+    """The relay's transport of `end`, which does not finish an orderly close."""
+    transport = end.transport.far
+    transport.loseConnection = lambda: None
+    return transport
+
+
+@either
+def test_a_close_takes_no_longer_than_a_tenth_of_a_second_though_it_is_asked_for_again(sender: str) -> None:
+    """80: within 100 ms, to which the sweep adds as much."""
+    bench = relaying()
+    first, second = sides(bench, sender)
+    lingering(first)
+    bench.plane.cut(EVERYTHING)
+    for _ in range(4):
+        assert bench.tally().live == 1
+        bench.clock.advance(0.05)
+        (view,) = [*bench.plane.connections(EVERYTHING), *([None] * (1 - bench.tally().live))]
+        if view is not None:
+            assert bench.plane.cut_connection(view.id)
+            assert bench.plane.cut(EVERYTHING) == 0
+    bench.settle()
+    assert (bench.tally().live, bench.tally().cut) == (0, 1)
+    assert (closed(first), closed(second)) == ("reset", "fin")
+    assert bench.timers == 0
+
+
+def test_a_server_that_is_closed_by_a_cut_has_not_failed() -> None:
+    bench = relaying()
+    client, _ = bench.connected()
+    lingering(client)
+    bench.plane.cut(EVERYTHING)
+    bench.settle()
+    assert bench.observer.heard == []
+    assert len(bench.dialer.dialled) == 1
+    bench.pass_time(0.3)
+    assert bench.tally().live == 0
 
 
 def test_failing_over_is_bounded_and_each_server_is_tried_once() -> None:
