@@ -87,17 +87,24 @@ class Observer:
 class Bench:
     """A DataPlane with one listener, whose servers `s1`, `s2` … answer as the test says.
 
-    `capacity` is what each end of a connection takes in unread.
+    `capacity` is what each end of a connection takes in unread, `chunk` the most of one read, and
+    `make_end` makes the ends of clients and servers.
     """
 
     def __init__(
-        self, clock: IReactorTime | None = None, capacity: int = CAPACITY, chunk: int = CHUNK
+        self,
+        clock: IReactorTime | None = None,
+        capacity: int = CAPACITY,
+        chunk: int = CHUNK,
+        make_end: Callable[[], HalfCloseable] = HalfCloseable,
+        make_dialer: Callable[[Any, int, int], FakeDialer] = FakeDialer,
     ) -> None:
         self.clock: Any = clock or Clock()
         self.capacity = capacity
         self.chunk = chunk
         self.sweep = Sweep(self.clock)
-        self.dialer = FakeDialer(self.clock, chunk, capacity)
+        self.make_end = make_end
+        self.dialer = make_dialer(self.clock, chunk, capacity)
         self.ports: list[FakePort] = []
         self.plane = DataPlane(self.clock, self.dialer, self.sweep, self._open, make_scheduler)
         self.observer = Observer()
@@ -118,7 +125,7 @@ class Bench:
         ends = self.accepted.setdefault(number, [])
 
         def accept() -> HalfCloseable:
-            ends.append(HalfCloseable())
+            ends.append(self.make_end())
             return ends[-1]
 
         self.dialer.answer(address_of(number), accept, after)
@@ -140,7 +147,7 @@ class Bench:
         """A client's end of a connection to the listener; nothing has happened yet but the accept."""
         wire = Wire(self.clock, self.chunk, self.capacity)
         wire.server._peer = IPv4Address("TCP", host, next(self._clients))
-        end = HalfCloseable()
+        end = self.make_end()
         factory = self.plane._listeners[listener]
         wire.accept(factory, end)
         return end

@@ -1,0 +1,134 @@
+"""Ledgers count connections, and leases leave them exactly once."""
+
+from __future__ import annotations
+
+import pytest
+from twisted.internet.defer import CancelledError, Deferred
+
+from lbtwist.model.plane import ConnectionView, Tally
+from lbtwist.net.live import Lease, Ledger
+
+
+class Connection:
+    """A live one that has moved something."""
+
+    forced = False
+    touched = 0.0
+
+    def __init__(self, id: int, received: int = 0, sent: int = 0) -> None:
+        self.id = id
+        self.received = received
+        self.sent = sent
+
+    def cut(self) -> None:
+        raise AssertionError("nobody asked for it")
+
+    def watch_idle(self) -> None:
+        raise AssertionError("nobody asked for it")
+
+    def view(self, now: float) -> ConnectionView:
+        raise AssertionError("nobody asked for it")
+
+
+def fired(waiting: Deferred[None]) -> list[object]:
+    """What `waiting` has given by now."""
+    results: list[object] = []
+    waiting.addBoth(results.append)
+    return results
+
+
+def test_a_new_ledger_is_empty() -> None:
+    assert Ledger().tally() == Tally()
+
+
+def test_bytes_of_the_living_and_of_the_dead_are_counted() -> None:
+    ledger = Ledger()
+    first, second = Connection(1, 10, 100), Connection(2, 20, 200)
+    lease = Lease(ledger, first)
+    Lease(ledger, second)
+    assert ledger.tally() == Tally(live=2, total=2, received=30, sent=300)
+    first.received += 1
+    lease.release(cut=False)
+    first.sent += 1  # too late: it has ended
+    second.sent += 2
+    assert ledger.tally() == Tally(live=1, total=2, received=31, sent=302)
+
+
+def test_who_was_cut_is_counted_when_it_has_ended() -> None:
+    ledger = Ledger()
+    leases = [Lease(ledger, Connection(number)) for number in range(3)]
+    leases[0].release(cut=True)
+    leases[1].release(cut=False)
+    assert ledger.tally() == Tally(live=1, total=3, cut=1)
+    leases[2].release(cut=True)
+    assert ledger.tally() == Tally(total=3, cut=2)
+
+
+def test_a_lease_is_released_once() -> None:
+    ledger = Ledger()
+    lease = Lease(ledger, Connection(7, received=5))
+    lease.release(cut=False)
+    with pytest.raises(RuntimeError, match="connection 7: its lease was released before"):
+        lease.release(cut=True)
+    assert ledger.tally() == Tally(total=1, received=5)
+
+
+def test_a_connection_may_have_leases_in_several_ledgers() -> None:
+    listener, server = Ledger(), Ledger()
+    connection = Connection(1)
+    place, lease = Lease(listener, connection), Lease(server, connection)
+    lease.release(cut=False)
+    assert (listener.tally().live, server.tally().live) == (1, 0)
+    place.release(cut=False)
+    assert listener.tally().live == 0
+
+
+def test_rule_4_empty_at_once_and_empty_later() -> None:
+    ledger = Ledger()
+    assert fired(ledger.when_empty()) == [None]
+    leases = [Lease(ledger, Connection(number)) for number in range(2)]
+    first, second = fired(ledger.when_empty()), fired(ledger.when_empty())
+    leases[0].release(cut=False)
+    assert (first, second) == ([], [])
+    leases[1].release(cut=False)
+    assert (first, second) == ([None], [None])
+    Lease(ledger, Connection(3)).release(cut=False)
+    assert (first, second) == ([None], [None])
+
+
+def test_who_hears_that_it_is_empty_may_fill_it_and_wait_again() -> None:
+    ledger = Ledger()
+    lease = Lease(ledger, Connection(1))
+    again: list[list[object]] = []
+
+    def refill(_: None) -> None:
+        Lease(ledger, Connection(2))
+        again.append(fired(ledger.when_empty()))
+
+    ledger.when_empty().addCallback(refill)
+    lease.release(cut=False)
+    assert again == [[]]
+    assert ledger.tally().live == 1
+
+
+def test_cancelling_ends_the_waiting_and_no_other() -> None:
+    ledger = Ledger()
+    lease = Lease(ledger, Connection(1))
+    waits = [ledger.when_empty() for _ in range(3)]
+    first, second, third = map(fired, waits)
+    waits[1].cancel()
+    (failure,) = second
+    assert failure.check(CancelledError)  # type: ignore[attr-defined]
+    assert ledger.tally().live == 1
+    lease.release(cut=False)
+    assert (first, len(second), third) == ([None], 1, [None])
+
+
+def test_cancelling_another_when_it_is_empty() -> None:
+    ledger = Ledger()
+    lease = Lease(ledger, Connection(1))
+    waits = [ledger.when_empty() for _ in range(3)]
+    waits[0].addCallback(lambda _: waits[1].cancel())
+    first, second, third = map(fired, waits)
+    lease.release(cut=False)
+    assert (first, len(second), third) == ([None], 1, [None])
