@@ -16,13 +16,23 @@ from lbtwist.model.members import Wanted
 from lbtwist.model.registration import Origin, Registration
 from lbtwist.service.balancer import LoadBalancer
 from lbtwist.service.draining import Drains, RunningDrain
-from lbtwist.service.group import ServerGroup
+from lbtwist.service.group import ServerGroup, Surroundings
+from lbtwist.service.makers import Makers
 from lbtwist.service.verbs.verb import Call, Caller, Progress, Role
 from tests.service.fakes import FakeConnection, FakeDataPlane
 
 ADA = Because("ada")
 WALL = 1_700_000_000.0
 """The wall clock of a balancer made here, until the test steps it."""
+
+
+def _nothing(*asked: object) -> Any:
+    """What a group does not ask for as long as it is configured without it."""
+    raise AssertionError(asked)
+
+
+UNCHECKED = Makers(lambda settings: None, _nothing, lambda settings: None, _nothing)
+"""For groups without health checks, discovery and servers that are given by name."""
 
 
 def config(toml: str) -> Config:
@@ -51,7 +61,8 @@ class House:
         self.clock = Clock()
         self.plane = FakeDataPlane(self.clock)
         self.drains = Drains(self.plane, self.clock, lambda: WALL + self.clock.seconds())
-        self.group = ServerGroup("app", of or group_settings(), self.plane, self.drains, count(1))
+        around = Surroundings(self.plane, self.drains, count(1), self.clock, UNCHECKED)
+        self.group = ServerGroup("app", of or group_settings(), around)
         self.group.startService()
 
     def __getitem__(self, number: int) -> Registration:
@@ -98,11 +109,17 @@ class Bench:
         self.plane = FakeDataPlane(self.clock)
         self.wall = WALL
         self.balancer = LoadBalancer(
-            config(toml), self.plane, self.clock, lambda: self.wall + self.clock.seconds()
+            config(toml), self.plane, self.clock, UNCHECKED, lambda: self.wall + self.clock.seconds()
         )
         if start:
             self.balancer.privilegedStartService()
             self.balancer.startService()
+        self._idle = len(self.clock.getDelayedCalls())
+
+    @property
+    def timers(self) -> int:
+        """Pending calls beyond those of a balancer in which nothing happens."""
+        return len(self.clock.getDelayedCalls()) - self._idle
 
     def call(self, progress: Progress | None = None, who: str = "ada") -> Call:
         """What a verb is given first."""
