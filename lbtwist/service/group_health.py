@@ -87,7 +87,7 @@ class GroupHealth:
         if record is None or settings is None:
             return
         verdict = record.observe(result, settings.thresholds, self._clock.seconds())
-        if not result.own_fault:
+        if result.answered:
             self._request(registration, result.drain_requested)
         if not verdict.flipped:
             self._publish_if_open()
@@ -126,7 +126,7 @@ class GroupHealth:
             self._drains.drain(registration, Cause.HEALTH, _CHECKS._replace(why=reason), timeout)
 
     def _request(self, registration: Registration, requested: bool) -> None:
-        """The server asks to be drained, or does so no longer (rule 31)."""
+        """The server asks to be drained, or answers that it does so no longer (rule 31)."""
         if requested == registration.requested or not registration.registered:
             return
         registration.requested = requested
