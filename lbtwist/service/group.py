@@ -104,11 +104,11 @@ class ServerGroup(Service):
     def reconfigure(self, settings: GroupSettings) -> None:
         """Other settings from now on; running drains keep theirs (rules 3, 17 and 23), and the
         membership is not touched (rule 73). A group that was being retired stays."""
-        self._emptied = None
+        retired, self._emptied = self._emptied is not None, None
         before, self.settings = self.settings, settings
         self._publication.settings = self._drains.settings = settings
         self.health.change(settings)
-        if settings.discovery != before.discovery:
+        if retired or settings.discovery != before.discovery:
             self._change_discovery(settings)
         self.named.follow(settings)
         self._publication.publish()
@@ -151,6 +151,7 @@ class ServerGroup(Service):
         """Remove every server by the rules; `emptied` is called when the last one is gone. Until then
         none is added, and none comes back that a verb had removed before."""
         self._emptied = emptied
+        self._follow_nothing()
         for registration in self.members:
             registration.removed_by = Origin.FILE
         self.remove([r for r in self.members if r.registered], because, Origin.FILE)
@@ -272,6 +273,13 @@ class ServerGroup(Service):
             before.stop()
         if self.discovery is not None and self.running:
             self.discovery.start(before)
+
+    def _follow_nothing(self) -> None:
+        """Nothing adds servers by itself any more; a group that stays after all asks anew."""
+        self.named.forget()
+        discovery, self.discovery = self.discovery, None
+        if discovery is not None:
+            discovery.stop()
 
     def _admit(self, address: Address, wanted: Wanted, rejoin: Rejoin) -> Registration:
         earlier = self.members.leaving_from(address)

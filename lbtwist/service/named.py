@@ -103,6 +103,11 @@ class NamedServers:
         for server in self._servers.values():
             server.stop()
 
+    def forget(self) -> None:
+        """Follow none any more; the members stay."""
+        self.stop()
+        self._servers.clear()
+
     def unresolved(self) -> list[NamedServer]:
         """Those that have never had an address."""
         return [server for server in self._servers.values() if server.address is None]
