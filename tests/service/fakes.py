@@ -110,6 +110,12 @@ class FakeDataPlane:
             self._counted[scope, "total"] += 1
         return connection
 
+    def fail(self, member: Member, reason: str = "connection refused") -> None:
+        """A client could not be connected to `member`."""
+        self._counted[Scope.registration(member.number), "failed"] += 1
+        assert self.observer is not None
+        self.observer.connect_failed(member.number, reason)
+
     def connect(self, group: str, listener: int = 0) -> FakeConnection | None:
         """A client comes: a connection to a member in rotation, in turn; None where there is none."""
         members = self.rotations[group].members if group in self.rotations else ()
@@ -182,7 +188,8 @@ class FakeDataPlane:
         return waiter
 
     def cut(self, scope: Scope, count: int | None = None) -> int:
-        longest_idle = sorted(self._live(scope), key=lambda connection: connection.touched)
+        live = [connection for connection in self._live(scope) if not connection.closing]
+        longest_idle = sorted(live, key=lambda connection: connection.touched)
         chosen = longest_idle if count is None else longest_idle[:count]
         for connection in chosen:
             self._cut(connection)
@@ -219,6 +226,7 @@ class FakeDataPlane:
             cut=self._counted[part, "cut"],
             received=self._counted[part, "received"] + sum(c.received for c in live),
             sent=self._counted[part, "sent"] + sum(c.sent for c in live),
+            failed=self._counted[part, "failed"],
         )
 
     def _cut(self, connection: FakeConnection) -> None:
