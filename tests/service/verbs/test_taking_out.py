@@ -370,3 +370,12 @@ def test_a_dry_run_extends_and_cuts_nothing(bench: Bench) -> None:
         taking_out.cut(bench.call(), connection=connection.id + 1, dry_run=True)
     (running,) = bench.balancer.drains
     assert (running.left(), connection.live) == (300.0, True)
+
+
+@pytest.mark.parametrize("verb", [taking_out.drain, taking_out.maint])
+def test_one_that_is_being_removed_is_not_drained_besides(bench: Bench, verb: Any) -> None:
+    bench.connect("app/ecs01#2")
+    taking_out.remove(bench.call(), ["app/ecs01"])
+    with pytest.raises(Refused, match="app/ecs01#2 is being removed: it leaves by itself"):
+        verb(bench.call(), ["app/ecs02", "app/ecs01"])
+    assert bench.rotation() == ["app/ecs02#3", "app/ecs03#4"]
