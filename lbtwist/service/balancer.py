@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
-from ipaddress import ip_address
 from itertools import count
 from typing import Any
 
@@ -19,6 +18,7 @@ from lbtwist.errors import Refused
 from lbtwist.interfaces import IDataPlane, IDataPlaneObserver
 from lbtwist.model.address import Address
 from lbtwist.model.config import Config, GroupSettings, ListenerSettings
+from lbtwist.model.config.networks import within
 from lbtwist.model.drain import Because, Cause
 from lbtwist.model.plane import EVERYTHING
 from lbtwist.model.reference import Reference
@@ -80,7 +80,7 @@ class LoadBalancer(MultiService):
         self._numbers = count(1)
         self.shares = Shares(plane, clock)
         self.shares.setServiceParent(self)
-        self._around = Surroundings(plane, self.drains, self._numbers, clock, makers)
+        self._around = Surroundings(plane, self.drains, self._numbers, clock, makers, self.check_network)
         self.leaving = False
         """It is shutting down."""
         self._last_drain: RunningDrain | None = None
@@ -161,7 +161,7 @@ class LoadBalancer(MultiService):
     def check_network(self, address: Address) -> None:
         """Raises Refused when a server may not be there."""
         networks = self.config.load_balancer.server_networks
-        if networks and not address.is_unix and not any(ip_address(address.host) in n for n in networks):
+        if not within(address, networks):
             allowed = ", ".join(map(str, networks))
             raise Refused(f"{address} is not in load_balancer.server_networks: {allowed}")
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from lbtwist.errors import Refused
 from lbtwist.interfaces import IServerSource
 from lbtwist.model.address import Address
 from lbtwist.model.availability import Availability, Decision, Verdict
@@ -28,13 +29,20 @@ class Discovery:
     log = Logger()
 
     def __init__(
-        self, group: str, merge: Merging, settings: DiscoverySettings, source: IServerSource
+        self,
+        group: str,
+        merge: Merging,
+        check: Callable[[Address], None],
+        settings: DiscoverySettings,
+        source: IServerSource,
     ) -> None:
-        """`merge` makes what the source says true of the members of `group`."""
+        """`merge` makes what the source says true of the members of `group`; `check` raises Refused for
+        an address where no server may be."""
         self.problem = ""
         """Why the last answer was not followed: the source failed, or the answer is held back."""
         self._group = group
         self._merge = merge
+        self._check = check
         self._source = source
         self._judge = Availability(settings.empty_ok, settings.max_removal)
         self._said: dict[Address, int] = {}
@@ -55,12 +63,16 @@ class Discovery:
         return self._source.stop()
 
     def apply(self) -> list[str]:
-        """Take the answer that is held back. Raises Refused where there is none."""
+        """Take the answer that is held back. Raises Refused where there is none, or it has a server where
+        none may be any more."""
+        if self.held is not None:
+            self._check_all(self.held.servers)
+        decision = self._judge.release(self._said)
         self.problem = ""
-        return self._take(self._judge.release(self._said))
+        return self._take(decision)
 
     def _heard(self, answer: SourceAnswer) -> None:
-        decision = self._judge.hear(self._said, answer)
+        decision = self._judge.hear(self._said, self._checked(answer))
         problem = decision.words if decision.verdict in (Verdict.FAILED, Verdict.HELD) else ""
         if problem and problem != self.problem:
             verdict = decision.verdict.value
@@ -68,6 +80,18 @@ class Discovery:
         self.problem = problem
         if decision.verdict is Verdict.APPLY:
             self._take(decision)
+
+    def _checked(self, answer: SourceAnswer) -> SourceAnswer:
+        """One that has a server where none may be is no answer: nothing of it is followed."""
+        try:
+            self._check_all(answer.servers or {})
+        except Refused as refused:
+            return SourceAnswer(None, str(refused))
+        return answer
+
+    def _check_all(self, servers: Mapping[Address, int]) -> None:
+        for address in servers:
+            self._check(address)
 
     def _take(self, decision: Decision) -> list[str]:
         before, self._said = self._said, dict(decision.servers)

@@ -39,6 +39,8 @@ class Surroundings(NamedTuple):
     numbers: Iterator[int]
     clock: IReactorTime
     makers: Makers
+    check_network: Callable[[Address], None] = lambda address: None
+    """Raises Refused when a server may not be there."""
 
 
 class ServerGroup(Service):
@@ -54,6 +56,7 @@ class ServerGroup(Service):
         self._plane = around.plane
         self._numbers = around.numbers
         self._makers = around.makers
+        self._check_network = around.check_network
         self._publication = Publication(settings, self.members, around.plane, around.numbers, around.clock)
         self._drains = MemberDrains(settings, around.plane, around.drains, self._drained)
         self.health = GroupHealth(
@@ -265,7 +268,7 @@ class ServerGroup(Service):
         source = self._makers.source(settings)
         if source is None or settings.discovery is None:
             return None
-        return Discovery(self.name, self.merge, settings.discovery, source)
+        return Discovery(self.name, self.merge, self._check_network, settings.discovery, source)
 
     def _change_discovery(self, settings: GroupSettings) -> None:
         before, self.discovery = self.discovery, self._discovery(settings)
