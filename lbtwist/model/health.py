@@ -39,6 +39,11 @@ class CheckResult:
     steps: tuple[Step, ...] = ()
 
     @property
+    def answered(self) -> bool:
+        """The server has said something, be it that it is not well."""
+        return self.well or any(step.name == "response" for step in self.steps)
+
+    @property
     def well(self) -> bool:
         """It counts as a pass: a server that asks to be drained is well enough to ask (rule 31)."""
         return self.passed or self.drain_requested

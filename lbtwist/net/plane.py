@@ -24,6 +24,7 @@ from lbtwist.model.plane import (
 )
 from lbtwist.net.dialing import IDialer
 from lbtwist.net.factory import RelayFactory
+from lbtwist.net.frontend import Frontend, Means
 from lbtwist.net.live import ILive, Ledger
 from lbtwist.net.port import IPort
 from lbtwist.net.rotation import GroupRotation
@@ -43,8 +44,7 @@ class DataPlane:
         make_scheduler: Callable[[str], IScheduler],
     ) -> None:
         self._clock = clock
-        self._dialer = dialer
-        self._sweep = sweep
+        self._means = Means(dialer, sweep, clock.seconds, self._ledger_of, self._server_failed)
         self._open_port = open_port
         self._make_scheduler = make_scheduler
         self._ids = count(1)
@@ -52,7 +52,7 @@ class DataPlane:
         self._ports: dict[int, IPort] = {}
         self._silent: set[int] = set()
         """Listeners whose port is bound and does not accept yet."""
-        self._listeners: dict[int, RelayFactory] = {}
+        self._frontends: dict[int, Frontend] = {}
         self._registrations: dict[int, Ledger] = {}
         self._past = Tally()
         """The counters of listeners that are forgotten: they stay in those of all."""
@@ -66,11 +66,11 @@ class DataPlane:
         self._silent.add(number)
 
     def serve(self, policy: ListenerPolicy) -> Deferred[None]:
-        factory = self._adopt(policy, self._group(policy.group))
+        frontend = self._adopt(policy)
         if policy.number not in self._silent:
             return succeed(None)
         self._silent.remove(policy.number)
-        return self._ports[policy.number].accept(factory)
+        return self._ports[policy.number].accept(RelayFactory(frontend, self._ids))
 
     def stop_accepting(self, number: int) -> Deferred[None]:
         self._silent.discard(number)
@@ -117,7 +117,7 @@ class DataPlane:
         if scope.kind is ScopeKind.LISTENER:
             self._past += self.tally(scope)
         known: dict[int, Any] = (
-            self._registrations if scope.kind is ScopeKind.REGISTRATION else self._listeners
+            self._registrations if scope.kind is ScopeKind.REGISTRATION else self._frontends
         )
         for number in scope.numbers:
             known.pop(number, None)
@@ -133,29 +133,21 @@ class DataPlane:
             group = self._groups[name] = GroupRotation(self._make_scheduler, self._clock)
         return group
 
-    def _adopt(self, policy: ListenerPolicy, group: GroupRotation) -> RelayFactory:
-        factory = self._listeners.get(policy.number)
-        if factory is not None:
-            factory.adopt(policy, group)
-            return factory
-        factory = self._listeners[policy.number] = RelayFactory(
-            policy,
-            group,
-            self._ids,
-            self._dialer,
-            self._sweep,
-            self._clock.seconds,
-            self._ledger_of,
-            self._server_failed,
-        )
-        return factory
+    def _adopt(self, policy: ListenerPolicy) -> Frontend:
+        group = self._group(policy.group)
+        frontend = self._frontends.get(policy.number)
+        if frontend is None:
+            frontend = self._frontends[policy.number] = Frontend(policy, group, self._means)
+        else:
+            frontend.adopt(policy, group)
+        return frontend
 
     def _ledgers(self, scope: Scope) -> list[Ledger]:
         match scope.kind:
             case ScopeKind.ALL:
-                return [factory.ledger for factory in self._listeners.values()]
+                return [frontend.ledger for frontend in self._frontends.values()]
             case ScopeKind.LISTENER:
-                return [self._listeners[n].ledger for n in scope.numbers if n in self._listeners]
+                return [self._frontends[n].ledger for n in scope.numbers if n in self._frontends]
             case ScopeKind.REGISTRATION:
                 return [self._registrations[n] for n in scope.numbers if n in self._registrations]
 

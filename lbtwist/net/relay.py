@@ -2,107 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
-
 from twisted.internet.abstract import FileDescriptor
-from twisted.internet.error import ConnectionDone
-from twisted.internet.interfaces import IConsumer, IHalfCloseableProtocol, IPushProducer, ITCPTransport
-from twisted.internet.protocol import Protocol
-from twisted.python.failure import Failure
-from zope.interface import implementer
 
 from lbtwist.model.plane import ConnectionView, Member
 from lbtwist.net.dispatch import Dispatch
+from lbtwist.net.end import End
+from lbtwist.net.frontend import Frontend
 from lbtwist.net.live import Lease
 from lbtwist.net.sockaddr import shown
 
-if TYPE_CHECKING:
-    from lbtwist.net.factory import RelayFactory
-
-
 CLOSE_TIMEOUT = 0.1
 """Seconds that a close may take where the transport under an end has a queue of its own."""
-
-
-class IEndTransport(ITCPTransport, IConsumer, IPushProducer):
-    """What the transports of a relay provide: Twisted's for TCP and Unix sockets, and ours."""
-
-
-@implementer(IHalfCloseableProtocol, IPushProducer)
-class End(Protocol):
-    """One side of a relay: what it receives, the other side's transport sends.
-
-    As a producer it is the other side's back-pressure: it stops reading while that one holds bytes.
-    """
-
-    transport: IEndTransport
-    peer: End
-
-    def __init__(self, relay: Relay, seconds: Callable[[], float]) -> None:
-        self.relay = relay
-        self.received = 0
-        self.ended = False
-        """It has shut its sending side down."""
-        self.lost = False
-        self.held = False
-        """Bytes for it wait in our memory, because it does not take them."""
-        self._seconds = seconds
-
-    def connectionMade(self) -> None:
-        self.relay.connected(self)
-
-    def dataReceived(self, data: bytes) -> None:
-        self.received += len(data)
-        self.relay.touched = self._seconds()
-        self.peer.transport.write(data)
-
-    def readConnectionLost(self) -> None:
-        self.ended = True
-        self.relay.touched = self._seconds()
-        self.relay.half_closed(self)
-
-    def writeConnectionLost(self) -> None:
-        self._caught_up()
-
-    def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
-        self.lost = True
-        self.relay.lost(self, orderly=reason.check(ConnectionDone) is not None)
-
-    def pauseProducing(self) -> None:
-        self.peer.held = True
-        if not self.lost:
-            self.transport.pauseProducing()
-
-    def resumeProducing(self) -> None:
-        self.peer._caught_up()
-        if not self.lost:
-            self.transport.resumeProducing()
-
-    def stopProducing(self) -> None:
-        """The other side is gone; `Relay.lost` closes this one."""
-
-    def _caught_up(self) -> None:
-        """It has taken what was held for it, and the end of the other side where that had one."""
-        self.held = False
-        self.relay.touched = self._seconds()
-        if self.peer.lost:
-            # Everything that came before the other side's reset has been passed on; now the reset is.
-            self.reset()
-
-    def reset(self) -> None:
-        """Close it so that it sees a reset; what is held for it is dropped."""
-        if not self.lost:
-            self.transport.unregisterProducer()
-            self.transport.abortConnection()
-
-    def close(self) -> None:
-        """Close it as rule 5 says: FIN where it was given everything, a reset where not."""
-        if self.held:
-            self.reset()
-        elif not self.lost:
-            self.transport.unregisterProducer()
-            self.transport.loseConnection()
 
 
 class Relay:
@@ -113,7 +23,7 @@ class Relay:
         "client_host",
         "touched",
         "due_bucket",
-        "_listener",
+        "_frontend",
         "_opened",
         "_client",
         "_server",
@@ -128,18 +38,18 @@ class Relay:
         "_cut",
     )
 
-    def __init__(self, id: int, listener: RelayFactory, client_host: str) -> None:
+    def __init__(self, id: int, frontend: Frontend, client_host: str) -> None:
         self.id = id
         self.client_host = client_host
-        self.touched = self._opened = listener.seconds()
+        self.touched = self._opened = frontend.seconds()
         self.due_bucket: int | None = None
-        self._listener = listener
-        self._client = End(self, listener.seconds)
+        self._frontend = frontend
+        self._client = End(self, frontend.seconds)
         self._server: End | None = None
         self._member: Member | None = None
         self._dispatch: Dispatch | None = None
         self._tried: tuple[int, ...] = ()
-        self._group = listener.group
+        self._group = frontend.group
         self._lease: Lease | None = None
         self._place: Lease | None = None
         self._closing = False
@@ -168,7 +78,7 @@ class Relay:
     def connected(self, end: End) -> None:
         """An end has its transport: a client is dispatched, a server is joined to it."""
         if end is self._client:
-            self._place = Lease(self._listener.ledger, self)
+            self._place = Lease(self._frontend.ledger, self)
             end.transport.pauseProducing()
             self._go_on()
         else:
@@ -180,16 +90,16 @@ class Relay:
         self._tried = self._dispatch.tried
         self._dispatch = None
         self._member = member
-        self._lease = Lease(self._listener.ledger_of(member), self)
-        return End(self, self._listener.seconds)
+        self._lease = Lease(self._frontend.ledger_of(member), self)
+        return End(self, self._frontend.seconds)
 
     def server_failed(self, member: Member, reason: str) -> None:
-        self._listener.ledger_of(member).failed += 1
-        self._listener.server_failed(member, reason)
+        self._frontend.ledger_of(member).failed += 1
+        self._frontend.server_failed(member, reason)
 
     def no_server(self) -> None:
         self._dispatch = None
-        self._listener.ledger.failed += 1
+        self._frontend.ledger.failed += 1
         self.close()
 
     def half_closed(self, end: End) -> None:
@@ -230,18 +140,18 @@ class Relay:
         if self._forced:
             return
         self._closing = self._forced = True
-        self.touched = self._listener.seconds()
+        self.touched = self._frontend.seconds()
         if self._dispatch is not None:
             self._dispatch.cancel()
         for end in self._ends:
             end.close()
-        self._listener.sweep.enter(self, self.touched + CLOSE_TIMEOUT)
+        self._frontend.sweep.enter(self, self.touched + CLOSE_TIMEOUT)
 
     def due(self, now: float) -> None:
         """The sweep: nothing moved for the idle timeout (rule 14), or a close lasts too long."""
-        at = self.touched + (CLOSE_TIMEOUT if self._forced else self._listener.policy.idle_timeout)
+        at = self.touched + (CLOSE_TIMEOUT if self._forced else self._frontend.policy.idle_timeout)
         if now < at:
-            self._listener.sweep.enter(self, at)
+            self._frontend.sweep.enter(self, at)
         elif self._closing:
             for end in self._ends:
                 end.reset()
@@ -251,16 +161,16 @@ class Relay:
     def watch_idle(self) -> None:
         """Be swept by the listener's present idle timeout."""
         if self._server is not None and not self._forced:
-            self._listener.sweep.enter(self, self.touched + self._listener.policy.idle_timeout)
+            self._frontend.sweep.enter(self, self.touched + self._frontend.policy.idle_timeout)
 
     def view(self, now: float) -> ConnectionView:
         """Itself, for people."""
         return ConnectionView(
             id=self.id,
             client=shown(self._client.transport.getPeer()),
-            listener=self._listener.policy.name,
+            listener=self._frontend.policy.name,
             server=self._member.label if self._member else "",
-            protocol=self._listener.policy.protocol,
+            protocol=self._frontend.policy.protocol,
             age=now - self._opened,
             idle=now - self.touched,
             received=self.received,
@@ -287,16 +197,10 @@ class Relay:
         return not (client.received or client.ended or client.lost or (server and server.received))
 
     def _go_on(self) -> None:
-        listener = self._listener
-        self._group = listener.group
-        self._dispatch = Dispatch(
-            self,
-            self._group,
-            listener.dialer,
-            listener.sweep,
-            listener.policy.connect_timeout,
-            self._tried,
-        )
+        frontend = self._frontend
+        self._group = frontend.group
+        timeout = frontend.policy.connect_timeout
+        self._dispatch = Dispatch(self, self._group, frontend.dialer, frontend.sweep, timeout, self._tried)
         self._dispatch.next()
 
     def _join(self, server: End) -> None:
@@ -306,7 +210,7 @@ class Relay:
         client.transport.registerProducer(server, True)
         server.transport.registerProducer(client, True)
         client.transport.resumeProducing()
-        self.touched = self._listener.seconds()
+        self.touched = self._frontend.seconds()
         self.watch_idle()
 
     def _fail_over(self) -> None:
@@ -316,13 +220,13 @@ class Relay:
         self._server = None
         self._client.transport.unregisterProducer()
         self._client.transport.pauseProducing()
-        self._listener.sweep.leave(self)
+        self._frontend.sweep.leave(self)
         server.reset()
         # Counted while it is leased: a registration that is leaving may be gone with the lease.
-        self._listener.ledger_of(member).failed += 1
+        self._frontend.ledger_of(member).failed += 1
         self._release()
         self._member = None
-        self._listener.server_failed(member, "closed before any byte was passed")
+        self._frontend.server_failed(member, "closed before any byte was passed")
         self._go_on()
 
     def _follow(self, end: End, *, orderly: bool) -> None:
@@ -338,8 +242,8 @@ class Relay:
             # Twisted's own transports queue without a word, and an abort drops that.
             peer.transport.pauseProducing()
             self._forced = True
-            self.touched = self._listener.seconds()
-            self._listener.sweep.enter(self, self.touched + CLOSE_TIMEOUT)
+            self.touched = self._frontend.seconds()
+            self._frontend.sweep.enter(self, self.touched + CLOSE_TIMEOUT)
         else:
             peer.reset()
 
@@ -348,10 +252,12 @@ class Relay:
             self._dispatch.cancel()
         self._release()
         # Whoever hears that its registration is empty may cut all: it must not stay in the sweep.
-        self._listener.sweep.leave(self)
+        self._frontend.sweep.leave(self)
         place, self._place = self._place, None
         if place is not None:
             place.release(cut=self._cut)
+        for end in self._ends:
+            end.part()
 
     def _release(self) -> None:
         """The server has this connection no more."""

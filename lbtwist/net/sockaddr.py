@@ -1,4 +1,4 @@
-"""What a socket says of itself: addresses as the kernel tells them and as Twisted does."""
+"""What a raw descriptor is asked and told: addresses as Twisted has them, and how it is closed."""
 
 from __future__ import annotations
 
@@ -20,6 +20,11 @@ MAPPED = "::ffff:"
 
 RESET = struct.pack("ii", 1, 0)
 """SO_LINGER for 0 seconds: close(2) drops what is unsent and sends RST. socket(7)."""
+
+MAX_DISCARD = 256 * 1024
+"""Bytes of unread input that an orderly close reads and drops."""
+DISCARD = 64 * 1024
+"""Bytes dropped at a time."""
 
 T = TypeVar("T")
 
@@ -66,3 +71,18 @@ def send_fin(borrowed: socket.SocketType) -> None:
 def reset_on_close(borrowed: socket.SocketType) -> None:
     """For `lent`: have its close send RST."""
     borrowed.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+
+
+def drop_input(fd: int) -> None:
+    """Read and drop what lies in `fd`, up to MAX_DISCARD.
+
+    RFC 2525, 2.17: where input is unread, close(2) sends RST instead of the FIN that is meant.
+    """
+    try:
+        if os.read(fd, DISCARD):
+            lent(fd, send_fin)
+            for _ in range(MAX_DISCARD // DISCARD):
+                if not os.read(fd, DISCARD):
+                    break
+    except OSError:
+        pass  # EAGAIN: there is no more

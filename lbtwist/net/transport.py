@@ -21,7 +21,7 @@ from zope.interface import implementer
 
 from lbtwist.net.poller import ERROR, HANGUP, READABLE, WRITABLE, Poller
 from lbtwist.net.sending import SHUT, SendingSide, half_closeable_of
-from lbtwist.net.sockaddr import SocketAddress, address_of, lent, reset_on_close, send_fin
+from lbtwist.net.sockaddr import SocketAddress, address_of, drop_input, lent, reset_on_close
 
 SMALL_READ = 64 * 1024
 LARGE_READ = 256 * 1024
@@ -29,8 +29,6 @@ FULL_READS = 4
 """So many reads of SMALL_READ or more make the next ones large; as many smaller ones make them small."""
 MAX_REST = 64
 """Reads of what a peer had sent before a write to it failed: more than any receive buffer holds."""
-MAX_DISCARD = 256 * 1024
-"""Bytes of unread input that an orderly close reads and drops."""
 
 DONE = Failure(ConnectionDone())
 LOST = Failure(ConnectionLost())
@@ -86,7 +84,8 @@ class SocketTransport(SendingSide):
     def pauseProducing(self) -> None:
         """Nothing is read until `resumeProducing`; a reset is told all the same, once it was read from."""
         self._reading = False
-        self._watch()
+        if self._mask > 0:
+            self._watch()
 
     def resumeProducing(self) -> None:
         """Read again."""
@@ -289,18 +288,3 @@ class SocketTransport(SendingSide):
         elif reason is not LOST:
             lent(fd, reset_on_close)
         self._poller.close(fd)
-
-
-def drop_input(fd: int) -> None:
-    """Read and drop what lies in `fd`, up to MAX_DISCARD.
-
-    RFC 2525, 2.17: where input is unread, close(2) sends RST instead of the FIN that is meant.
-    """
-    try:
-        if os.read(fd, SMALL_READ):
-            lent(fd, send_fin)
-            for _ in range(MAX_DISCARD // SMALL_READ):
-                if not os.read(fd, SMALL_READ):
-                    break
-    except OSError:
-        pass  # EAGAIN: there is no more

@@ -168,7 +168,7 @@ class LoadBalancer(MultiService):
     def connect_failed(self, number: int, reason: str) -> None:
         for group in self.groups.values():
             if registration := group.members.seated(number):
-                group.connect_failed(registration, reason)
+                group.health.connect_failed(registration, reason)
                 return
 
     def listening(self) -> Deferred[None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -13,13 +13,13 @@ from lbtwist.model.availability import Availability, Decision, Verdict
 from lbtwist.model.config import DiscoverySettings
 from lbtwist.model.drain import Because
 from lbtwist.model.members import Wanted
+from lbtwist.model.merge import Servers
 from lbtwist.model.registration import Origin
 from lbtwist.model.source import SourceAnswer
 
-if TYPE_CHECKING:
-    from lbtwist.service.group import ServerGroup
-
 _SOURCE = Because("source")
+Merging = Callable[[Servers, Servers, Because, Origin], list[str]]
+"""`ServerGroup.merge`: what was said of servers before, what is said now, by whom."""
 
 
 class Discovery:
@@ -27,10 +27,14 @@ class Discovery:
 
     log = Logger()
 
-    def __init__(self, group: ServerGroup, settings: DiscoverySettings, source: IServerSource) -> None:
+    def __init__(
+        self, group: str, merge: Merging, settings: DiscoverySettings, source: IServerSource
+    ) -> None:
+        """`merge` makes what the source says true of the members of `group`."""
         self.problem = ""
         """Why the last answer was not followed: the source failed, or the answer is held back."""
         self._group = group
+        self._merge = merge
         self._source = source
         self._judge = Availability(settings.empty_ok, settings.max_removal)
         self._said: dict[Address, int] = {}
@@ -60,16 +64,14 @@ class Discovery:
         problem = decision.words if decision.verdict in (Verdict.FAILED, Verdict.HELD) else ""
         if problem and problem != self.problem:
             verdict = decision.verdict.value
-            self.log.warn(
-                "{group}: source {verdict}: {why}", group=self._group.name, verdict=verdict, why=problem
-            )
+            self.log.warn("{group}: source {verdict}: {why}", group=self._group, verdict=verdict, why=problem)
         self.problem = problem
         if decision.verdict is Verdict.APPLY:
             self._take(decision)
 
     def _take(self, decision: Decision) -> list[str]:
         before, self._said = self._said, dict(decision.servers)
-        return self._group.merge(_wanted(before), _wanted(self._said), _SOURCE, Origin.SOURCE)
+        return self._merge(_wanted(before), _wanted(self._said), _SOURCE, Origin.SOURCE)
 
 
 def _wanted(servers: dict[Address, int]) -> dict[Address, Wanted]:

@@ -44,7 +44,7 @@ def makers(reactor: Any, dialer: IDialer) -> Makers:
         checks=partial(_checks, dialer=dialer, reactor=reactor),
         probe=partial(_probe, dialer=dialer, reactor=reactor),
         source=partial(_source, reactor=reactor),
-        resolving=lambda name, heard: Resolving(name, reactor, Resolver(reactor), heard),
+        resolving=partial(_resolving, reactor=reactor, resolver=Resolver(reactor)),
     )
 
 
@@ -67,7 +67,7 @@ def scheduler_kinds() -> Mapping[str, ISchedulerMaker]:
 @cache
 def source_kinds() -> Mapping[str, IServerSourceMaker]:
     """The kinds of sources by name: plugins are looked for once."""
-    return source_makers({maker.name: maker for maker in BUILT_IN})
+    return source_makers(BUILT_IN)
 
 
 def _checks(settings: GroupSettings, *, dialer: IDialer, reactor: Any) -> Checks | None:
@@ -90,3 +90,13 @@ def _source(settings: GroupSettings, *, reactor: Any) -> IServerSource | None:
     if wanted is None:
         return None
     return source_kinds()[wanted.type].make(wanted.options, settings.port, reactor)
+
+
+def _resolving(
+    name: HostName,
+    heard: Callable[[Address | None, str], None],
+    *,
+    reactor: Any,
+    resolver: Resolver,
+) -> Resolving:
+    return Resolving(name, reactor, resolver, heard)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from lbtwist.model.address import Address
 from lbtwist.model.config import GroupSettings
@@ -11,12 +10,12 @@ from lbtwist.model.drain import Because
 from lbtwist.model.hostname import HostName
 from lbtwist.model.members import Wanted
 from lbtwist.model.registration import Origin
+from lbtwist.service.discovery import Merging
 from lbtwist.service.resolving import Resolving
 
-if TYPE_CHECKING:
-    from lbtwist.service.group import ServerGroup
-
 _NAMES = Because("name service")
+Resolved = Callable[[Address, bool], None]
+"""`ServerGroup.resolved`: the name of the server at that address is known, or can't be resolved."""
 Resolve = Callable[[HostName, Callable[[Address | None, str], None]], Resolving]
 
 
@@ -24,14 +23,17 @@ class NamedServer:
     """One server given by name. A changed address is a removal and an addition; one that can't be
     resolved keeps the last, and takes nothing new."""
 
-    def __init__(self, group: ServerGroup, host: HostName, wanted: Wanted, resolve: Resolve) -> None:
+    def __init__(
+        self, host: HostName, wanted: Wanted, merge: Merging, resolved: Resolved, resolve: Resolve
+    ) -> None:
         self.host = host
         self.wanted = wanted
         self.problem = ""
         """Why there is no address at present."""
         self.address: Address | None = None
         """The last one that was known."""
-        self._group = group
+        self._merge = merge
+        self._resolved = resolved
         self._resolving = resolve(host, self._heard)
 
     def start(self) -> None:
@@ -54,21 +56,22 @@ class NamedServer:
         if address is not None:
             self._follow(address, self.wanted)
         if self.address is not None:
-            self._group.resolved(self.address, address is not None)
+            self._resolved(self.address, address is not None)
 
     def _follow(self, address: Address | None, wanted: Wanted) -> None:
         before = {self.address: self.wanted} if self.address else {}
         after = {address: wanted} if address else {}
         self.address, self.wanted = address, wanted
         if after != before:
-            self._group.merge(before, after, _NAMES, Origin.FILE)
+            self._merge(before, after, _NAMES, Origin.FILE)
 
 
 class NamedServers:
     """All servers of one group that are given by name."""
 
-    def __init__(self, group: ServerGroup, resolve: Resolve) -> None:
-        self._group = group
+    def __init__(self, merge: Merging, resolved: Resolved, resolve: Resolve) -> None:
+        self._merge = merge
+        self._resolved = resolved
         self._resolve = resolve
         self._servers: dict[str, NamedServer] = {}
 
@@ -90,13 +93,20 @@ class NamedServers:
             if name in self._servers:
                 self._servers[name].want(what)
             else:
-                self._servers[name] = server = NamedServer(self._group, host, what, self._resolve)
+                self._servers[name] = server = NamedServer(
+                    host, what, self._merge, self._resolved, self._resolve
+                )
                 server.start()
 
     def stop(self) -> None:
         """Resolve no more; the members stay."""
         for server in self._servers.values():
             server.stop()
+
+    def forget(self) -> None:
+        """Follow none any more; the members stay."""
+        self.stop()
+        self._servers.clear()
 
     def unresolved(self) -> list[NamedServer]:
         """Those that have never had an address."""

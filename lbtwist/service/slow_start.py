@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 
+from lbtwist.model.health import Health
 from lbtwist.model.members import Choice
 from lbtwist.model.registration import Registration
 
@@ -26,8 +27,13 @@ class SlowStart:
         self._publish = publish
         self._began: dict[Registration, float] = {}
         self._length = 0.0
+        self._exempt: set[Registration] = set()
         self._beat = LoopingCall(self._step)
         self._beat.clock = clock
+
+    def exempt(self, registrations: Iterable[Registration]) -> None:
+        """These begin together with the group: the order of their first checks makes none of them late."""
+        self._exempt.update(registrations)
 
     def follow(self, before: Choice, after: Choice, length: float) -> None:
         """Who is in rotation has changed; `length` is the setting in force, in seconds."""
@@ -38,8 +44,9 @@ class SlowStart:
             self._end(registration)
         settled = any(r in staying and r not in self._began for r in now)
         if length and settled and not (before.fail_open or after.fail_open):
-            for registration in now - staying:
+            for registration in now - staying - self._exempt:
                 self._begin(registration)
+        self._exempt = {r for r in self._exempt - now if r.health is Health.UNKNOWN}
         self._keep_beat()
 
     def stop(self) -> None:

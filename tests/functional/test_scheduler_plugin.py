@@ -64,7 +64,6 @@ def test_it_is_found_by_its_name_through_the_path_alone(tmp_path: Path, package:
     assert done.stderr == ""
 
 
-@pytest.mark.xfail(strict=False, reason="the configuration's `scheduler` knows wrr alone")
 def test_a_scheduler_of_another_package_chooses(
     tmp_path: Path, package: Path, pair: tuple[Server, Server], watch: Watch
 ) -> None:

@@ -195,6 +195,10 @@ def test_paths_that_may_not(path: str) -> None:
             'drain_codes: True is not a status code, 100–599, or a range as "200-399"',
         ),
         (
+            f"type = 'http'\ndrain_codes = [0x{'f' * 5000}]",
+            'drain_codes: <int> is not a status code, 100–599, or a range as "200-399"',
+        ),
+        (
             "type = 'http'\ndrain_codes = ['399-200']",
             "drain_codes: '399-200' is a range that ends before it begins",
         ),

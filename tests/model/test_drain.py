@@ -191,3 +191,10 @@ def test_rule_64_connections_at_the_start_are_finished_and_cut_and_kept(
     receipt = drained.receipt(Tally(kept, cut=earlier + cut), 1)
     assert (receipt.finished, receipt.cut, receipt.kept) == (live - cut - kept, cut, kept)
     assert receipt.connections == receipt.finished + receipt.cut + receipt.kept
+
+
+def test_rule_29_one_that_is_about_further_connections_counts_them_from_then_on() -> None:
+    drained = drain()
+    drained.widen(Scope.registration(7, 9), drained.before + Tally(live=2, total=2))
+    receipt = drained.receipt(Tally(live=1, total=12, cut=2, received=100, sent=1000), 1.0)
+    assert (receipt.connections, receipt.finished, receipt.cut, receipt.kept) == (5, 4, 0, 1)

@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 from lbtwist.errors import Refused
 from lbtwist.model.address import Address
 from lbtwist.model.drain import Because, Cause, Drain
+from lbtwist.model.failopen import FailOpen
+from lbtwist.model.health import Health, HealthRecord
 from lbtwist.model.members import Changes, Members, Wanted, changes
 from lbtwist.model.plane import Tally
-from lbtwist.model.registration import Admin, Health, Membership, Registration
+from lbtwist.model.registration import Admin, Membership, Registration
 
 
 def address(number: int) -> Address:
@@ -34,6 +36,20 @@ def members(*registrations: Registration) -> Members:
 def draining(each: Registration) -> Registration:
     each.drain = Drain(each.label, each.scope, 0, 0, 300, Tally(), {Cause.REMOVAL: Because("ada")})
     return each
+
+
+def chosen(group: Members, fail_open: FailOpen = FailOpen.RECOVERED) -> list[int]:
+    """Who may take new connections by the rules."""
+    choice = group.rotation(fail_open)
+    assert not choice.fail_open
+    return [each.number for each in choice.registrations]
+
+
+def opened(group: Members, fail_open: FailOpen) -> list[int]:
+    """Who is used though none may by the rules."""
+    choice = group.rotation(fail_open)
+    assert choice.fail_open == bool(choice.registrations)
+    return [each.number for each in choice.registrations]
 
 
 def gone(group: Members, each: Registration) -> bool:
@@ -71,6 +87,7 @@ def test_one_that_leaves_frees_its_name_and_address_and_stays_a_member() -> None
     group.leave(one)
     assert (one.membership, group.get(1), group.registered, len(group)) == (Membership.LEAVING, one, 0, 1)
     assert group.leaving("ecs01") is one
+    assert group.leaving("ecs02") is None
     again = registration(2, "ecs01", 1)
     group.register(again)
     assert group.current("ecs01") is again
@@ -103,7 +120,7 @@ def test_staying_undoes_leaving() -> None:
     group.leave(one)
     group.stay(one)
     assert (one.registered, group.current("ecs01"), group.leaving("ecs01")) == (True, one, None)
-    assert [each.number for each in group.rotation()] == [1]
+    assert chosen(group) == [1]
 
 
 @pytest.mark.parametrize(("name", "at"), [("ecs01", 9), ("other", 1)])
@@ -129,7 +146,7 @@ def test_rule_16_one_that_waits_joins_when_every_drain_it_waits_for_has_ended() 
     assert (three.waits_for, three.takes_new) == ({1}, False)
     assert gone(group, one) is True
     assert three.takes_new
-    assert group.rotation() == (three.member,)
+    assert chosen(group) == [3]
 
 
 def test_rule_16_who_waits_is_told_once() -> None:
@@ -155,16 +172,92 @@ def test_rule_11_the_rotation_is_of_those_that_may_take_new_connections() -> Non
         registration(1),
         registration(2, weight=0),
         registration(3, admin=Admin.DRAIN),
-        registration(4, health=Health.FAILING),
+        registration(4, record=HealthRecord(Health.FAILING)),
         draining(registration(5)),
         registration(6, weight=7),
     )
-    assert [(each.number, each.weight) for each in group.rotation()] == [(1, 100), (6, 7)]
+    assert chosen(group) == [1, 6]
+
+
+PASSING, FAILING = HealthRecord(Health.PASSING), HealthRecord(Health.FAILING)
+RECOVERING = HealthRecord(Health.FAILING, passes_now=True)
+
+
+def test_backups_take_new_connections_when_there_is_no_other() -> None:
+    main, backup = registration(1), registration(2, backup=True)
+    group = members(main, backup)
+    assert chosen(group) == [1]
+    main.admin = Admin.DRAIN
+    assert chosen(group) == [2]
+
+
+def test_rule_30_one_that_was_not_checked_yet_takes_connections_only_without_a_healthy_one() -> None:
+    fresh, healthy = registration(1, record=HealthRecord()), registration(2, record=PASSING)
+    backup = registration(3, record=PASSING, backup=True)
+    group = members(fresh, healthy)
+    assert chosen(group) == [2]
+    assert chosen(members(fresh, backup)) == [3]
+    healthy.admin = Admin.DRAIN
+    assert chosen(group) == [1]
+
+
+@pytest.mark.parametrize(
+    ("fail_open", "used"),
+    [(FailOpen.RECOVERED, [2, 3]), (FailOpen.ALL, [1, 2, 3, 4]), (FailOpen.NEVER, [])],
+)
+def test_rule_29_when_none_may_take_new_connections_fail_open_decides(
+    fail_open: FailOpen, used: list[int]
+) -> None:
+    latched, failing_too = registration(3, record=PASSING), registration(4, record=FAILING)
+    for each in (latched, failing_too):
+        draining(each).drain.causes = {Cause.HEALTH: Because("health check")}
+    group = members(registration(1, record=FAILING), registration(2, record=RECOVERING), latched, failing_too)
+    assert opened(group, fail_open) == used
+
+
+def test_rule_29_leaving_drained_maintained_and_other_servers_are_never_used() -> None:
+    leaving = registration(1, record=PASSING)
+    group = members(
+        leaving,
+        registration(2, record=FAILING, admin=Admin.DRAIN),
+        registration(3, record=FAILING, admin=Admin.MAINT),
+        registration(4, record=FAILING, weight=0),
+        registration(5, record=FAILING, requested=True),
+        draining(registration(6, record=FAILING)),
+    )
+    group.leave(leaving)
+    assert opened(group, FailOpen.ALL) == []
+
+
+def test_rule_29_while_one_may_take_new_connections_nothing_is_opened() -> None:
+    group = members(registration(1, record=FAILING), registration(2, record=PASSING))
+    assert chosen(group, FailOpen.ALL) == [2]
+
+
+def test_a_servers_limit_and_turn_are_conditions_too() -> None:
+    main, backup = registration(1, max_connections=2), registration(2, backup=True)
+    group = members(main, backup)
+    choice = group.rotation(FailOpen.NEVER)
+
+    def said(each: Registration, live: int) -> list[tuple[str, str, str]]:
+        return [(c.name, c.value, c.reason) for c in group.conditions(each, live, choice)][-2:]
+
+    assert said(main, 1) == [("limit", "1 of 2", ""), ("turn", "yes", "")]
+    assert said(main, 2) == [("limit", "2 of 2", "full"), ("turn", "yes", "")]
+    assert said(backup, 9) == [("limit", "9 of any", ""), ("turn", "standby", "standby")]
+
+
+def test_a_server_is_found_by_every_seat_it_has() -> None:
+    one, two = registration(1, seats=[1, 9]), registration(2)
+    group = members(one, two)
+    assert [group.seated(seat) for seat in (1, 9, 2, 3)] == [one, one, two, None]
 
 
 def test_rule_66_counts_those_that_would_be_left_to_take_new_connections() -> None:
     one, two, drained = registration(1), registration(2), registration(3, admin=Admin.DRAIN)
-    group = members(one, two, drained)
+    group = members(
+        one, two, drained, registration(4, record=HealthRecord()), registration(5, record=FAILING)
+    )
     assert group.left_without([]) == 2
     assert group.left_without([two]) == 1
     assert group.left_without([drained]) == 2

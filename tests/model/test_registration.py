@@ -9,8 +9,12 @@ import pytest
 
 from lbtwist.model.address import Address
 from lbtwist.model.drain import Because, Cause, Drain
+from lbtwist.model.health import Health, HealthRecord
 from lbtwist.model.plane import Member, Scope, Tally
-from lbtwist.model.registration import Admin, Health, Membership, Registration
+from lbtwist.model.registration import Admin, Membership, Registration
+
+PASSING, FAILING = HealthRecord(Health.PASSING), HealthRecord(Health.FAILING)
+NO_CHECK = "no_health_check"
 
 
 def registration(**facts: Any) -> Registration:
@@ -23,16 +27,43 @@ def drain(*causes: Cause) -> Drain:
     )
 
 
+FACTS: dict[str, list[Any]] = {
+    "membership": list(Membership),
+    "admin": [Admin.READY, Admin.MAINT],
+    "requested": [False, True],
+    "unresolved": [False, True],
+    "record": [None, FAILING],
+    "drain": [None, drain(Cause.HEALTH)],
+    "waits_for": [set(), {3}],
+    "weight": [0, 100],
+}
+
+
 def test_is_shown_with_its_number() -> None:
     assert registration().label == "app/ecs01#7"
-    assert registration().scope == Scope.registration(7)
-    assert registration(weight=5).member == Member(7, "app/ecs01#7", Address("10.0.0.1", 80), 5)
+    assert registration().scope == registration().key == Scope.registration(7)
+
+
+def test_the_data_plane_is_told_its_share_and_its_limit() -> None:
+    each = registration(weight=5, ramp=10, max_connections=3)
+    assert each.member == Member(7, "app/ecs01#7", Address("10.0.0.1", 80), 5, 10, 3)
+
+
+def test_rule_29_a_further_seat_gets_the_new_connections_and_all_seats_are_its_scope() -> None:
+    each = registration(seats=[7, 12])
+    assert (each.member.number, each.scope) == (12, Scope.registration(7, 12))
+    assert (each.key, each.label) == (Scope.registration(7), "app/ecs01#7")
 
 
 def test_a_new_one_takes_connections_and_says_that_nobody_checks_it() -> None:
     new = registration()
     assert (new.takes_new, new.state, new.reason) == (True, "healthy", "no_health_check")
-    assert registration(checked=True).reason == ""
+    assert registration(record=PASSING).reason == ""
+
+
+def test_one_that_starts_slowly_takes_connections_and_says_so() -> None:
+    slow = registration(ramp=10)
+    assert (slow.takes_new, slow.starting, slow.reason) == (True, True, "slow_start")
 
 
 @pytest.mark.parametrize(
@@ -40,13 +71,15 @@ def test_a_new_one_takes_connections_and_says_that_nobody_checks_it() -> None:
     [
         ({"weight": 0}, "healthy", "weight_zero"),
         ({"waits_for": {3}}, "initial", "rejoining"),
-        ({"health": Health.FAILING}, "unhealthy", "failed_health_checks"),
+        ({"record": FAILING}, "unhealthy", "failed_health_checks"),
         ({"admin": Admin.DRAIN}, "drained", "operator"),
-        ({"admin": Admin.MAINT}, "maintenance", "operator"),
+        ({"admin": Admin.MAINT}, "maintenance", "maintenance"),
+        ({"requested": True}, "drained", "server_requested"),
+        ({"unresolved": True}, "unhealthy", "name_not_resolved"),
         ({"admin": Admin.DRAIN, "drain": drain(Cause.OPERATOR)}, "draining", "operator"),
         ({"drain": drain(Cause.SERVER_REQUEST)}, "draining", "server_requested"),
         (
-            {"health": Health.FAILING, "drain": drain(Cause.HEALTH)},
+            {"record": FAILING, "drain": drain(Cause.HEALTH)},
             "unhealthy.draining",
             "failed_health_checks",
         ),
@@ -55,7 +88,7 @@ def test_a_new_one_takes_connections_and_says_that_nobody_checks_it() -> None:
         (
             {
                 "membership": Membership.LEAVING,
-                "health": Health.FAILING,
+                "record": FAILING,
                 "drain": drain(Cause.HEALTH, Cause.REMOVAL),
             },
             "draining",
@@ -72,24 +105,25 @@ def test_each_fact_that_holds_it_back_has_its_state_and_its_reason(
 
 
 def test_one_that_was_not_checked_yet_is_initial() -> None:
-    assert registration(health=Health.UNKNOWN, checked=True).state == "initial"
+    assert registration(record=HealthRecord()).state == "initial"
 
 
-@pytest.mark.parametrize(
-    "facts",
-    [
-        dict(zip(("membership", "admin", "health", "drain", "waits_for", "weight"), values, strict=True))
-        for values in itertools.product(
-            Membership, Admin, Health, [None, drain(Cause.HEALTH)], [set(), {3}], [0, 100]
-        )
-    ],
-)
-def test_it_takes_new_connections_when_every_condition_that_is_told_holds(facts: dict[str, Any]) -> None:
-    each = registration(**facts)
-    told = list(each.conditions())
-    assert each.takes_new == all(condition.holds for condition in told)
-    assert all(bool(condition.reason) != condition.holds for condition in told)
-    assert each.reason == next((c.reason for c in told if not c.holds), "no_health_check")
+def test_it_takes_new_connections_when_every_condition_that_is_told_holds() -> None:
+    for values in itertools.product(*FACTS.values()):
+        each = registration(**dict(zip(FACTS, values, strict=True)))
+        told = list(each.conditions())
+        assert each.takes_new == all(condition.holds for condition in told)
+        assert all(bool(condition.reason) != condition.holds for condition in told)
+        assert each.reason == next((c.reason for c in told if not c.holds), "" if each.record else NO_CHECK)
+
+
+def test_it_may_be_asked_whether_anything_but_some_conditions_holds_it_back() -> None:
+    for values in itertools.product(*FACTS.values()):
+        each = registration(**dict(zip(FACTS, values, strict=True)))
+        told = list(each.conditions())
+        for condition in told:
+            others = [other for other in told if other is not condition]
+            assert each.takes_new_but_for(condition.name) == all(other.holds for other in others)
 
 
 def test_the_conditions_are_told_with_their_values() -> None:
@@ -97,6 +131,8 @@ def test_the_conditions_are_told_with_their_values() -> None:
     assert {condition.name: condition.value for condition in each.conditions()} == {
         "membership": "registered",
         "admin": "ready",
+        "request": "none",
+        "name": "resolved",
         "health": "passing",
         "drain": "operator",
         "holds": "the drain of #3, #4",
@@ -111,11 +147,11 @@ def test_when_its_drain_is_over_one_that_leaves_is_gone() -> None:
     assert (leaving.membership, leaving.drain, leaving.state) == (Membership.GONE, None, "gone")
 
 
-@pytest.mark.parametrize(("health", "takes_new"), [(Health.PASSING, True), (Health.FAILING, False)])
+@pytest.mark.parametrize(("record", "takes_new"), [(PASSING, True), (FAILING, False)])
 def test_rule_25_when_its_drain_is_over_the_other_facts_say_what_it_is(
-    health: Health, takes_new: bool
+    record: HealthRecord, takes_new: bool
 ) -> None:
-    latched = registration(health=health, drain=drain(Cause.HEALTH))
+    latched = registration(record=record, drain=drain(Cause.HEALTH))
     latched.concluded()
     assert latched.takes_new is takes_new
     assert latched.registered

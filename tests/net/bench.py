@@ -19,6 +19,7 @@ from lbtwist.model.endpoint import Endpoint, parse_endpoint
 from lbtwist.model.plane import ConnectionView, ListenerPolicy, Member, Rotation, Scope, Tally
 from lbtwist.model.schedule import BUILT_IN
 from lbtwist.net.dialing import DialFailure
+from lbtwist.net.factory import RelayFactory
 from lbtwist.net.plane import DataPlane
 from lbtwist.net.sweep import Sweep
 from tests.net.fakes import CAPACITY, FakeDialer, Wire
@@ -148,7 +149,7 @@ class Bench:
         wire = Wire(self.clock, self.chunk, self.capacity)
         wire.server._peer = IPv4Address("TCP", host, next(self._clients))
         end = self.make_end()
-        factory = self.plane._listeners[listener]
+        factory = RelayFactory(self.plane._frontends[listener], self.plane._ids)
         wire.accept(factory, end)
         return end
 

@@ -39,7 +39,7 @@ def closing(end: Recorder) -> None:
 async def fill(world: World, sender: Any, side: str) -> int:
     """Have `sender`, the client or server as `side` says, send until the relay holds bytes from it."""
     relay: Any
-    (relay,) = world.plane._listeners[WEB].ledger.live.values()
+    (relay,) = world.plane._frontends[WEB].ledger.live.values()
     sent = 0
     while (
         not (end := relay._server if side == "client" else relay._client) or not end.held

@@ -17,7 +17,8 @@ from twisted.internet.interfaces import IProtocol
 from lbtwist.model.address import Address
 from lbtwist.model.plane import EVERYTHING, Member, Rotation, Scope
 from lbtwist.net.dialing import DialFailure, IDial
-from lbtwist.net.relay import End, Relay
+from lbtwist.net.end import End
+from lbtwist.net.relay import Relay
 from tests.net.bench import GROUP, Bench, closed, member
 from tests.net.fakes import FakeDialer, Wire
 from tests.net.recorder import HalfCloseable

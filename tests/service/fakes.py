@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import count
 
 from twisted.internet.defer import Deferred, succeed
@@ -13,7 +13,16 @@ from zope.interface import implementer
 from lbtwist.errors import BindError
 from lbtwist.interfaces import IDataPlane, IDataPlaneObserver
 from lbtwist.model.endpoint import Endpoint
-from lbtwist.model.plane import EVERYTHING, ConnectionView, ListenerPolicy, Member, Rotation, Scope, Tally
+from lbtwist.model.plane import (
+    EVERYTHING,
+    ConnectionView,
+    ListenerPolicy,
+    Member,
+    Rotation,
+    Scope,
+    ScopeKind,
+    Tally,
+)
 
 
 class FakeConnection:
@@ -35,6 +44,7 @@ class FakeConnection:
 
     @property
     def scopes(self) -> tuple[Scope, Scope, Scope]:
+        """Those of one number, and all, that it is counted in."""
         return Scope.registration(self.member.number), Scope.listener(self.listener), EVERYTHING
 
     def move(self, received: int = 0, sent: int = 0) -> None:
@@ -79,7 +89,8 @@ class FakeDataPlane:
         self.policies: dict[int, ListenerPolicy] = {}
         self.bound: dict[int, Endpoint] = {}
         self.live: dict[int, FakeConnection] = {}
-        self.forgotten: list[Scope] = []
+        self.forgotten: list[int] = []
+        """Numbers of registrations and listeners that are gone."""
         self.told: list[tuple[str, int]] = []
         """`bind`, `serve` and `stop_accepting`, with the listener's number, in their order."""
         self.closed = False
@@ -99,6 +110,12 @@ class FakeDataPlane:
             self._counted[scope, "total"] += 1
         return connection
 
+    def fail(self, member: Member, reason: str = "connection refused") -> None:
+        """A client could not be connected to `member`."""
+        self._counted[Scope.registration(member.number), "failed"] += 1
+        assert self.observer is not None
+        self.observer.connect_failed(member.number, reason)
+
     def connect(self, group: str, listener: int = 0) -> FakeConnection | None:
         """A client comes: a connection to a member in rotation, in turn; None where there is none."""
         members = self.rotations[group].members if group in self.rotations else ()
@@ -116,8 +133,8 @@ class FakeDataPlane:
             self._counted[scope, "received"] += connection.received
             self._counted[scope, "sent"] += connection.sent
             del self._by_scope[scope][connection.id]
-        for scope in connection.scopes:
-            waiting = [] if self._live(scope) else self._waiters.pop(scope, [])
+        for scope in [each for each in self._waiters if not self._live(each)]:
+            waiting = self._waiters.pop(scope, [])
             while waiting:
                 waiting.pop(0).callback(None)
 
@@ -153,15 +170,14 @@ class FakeDataPlane:
         self.rotations[group] = rotation
 
     def tally(self, scope: Scope) -> Tally:
-        live = self._live(scope)
-        return Tally(
-            live=len(live),
-            total=self._counted[scope, "total"],
-            cut=self._counted[scope, "cut"],
-            received=self._counted[scope, "received"] + sum(c.received for c in live),
-            sent=self._counted[scope, "sent"] + sum(c.sent for c in live),
-            failed=self._counted[scope, "failed"],
-        )
+        return sum((self._tally(part) for part in _parts(scope)), Tally())
+
+    def totals(self) -> Mapping[int, int]:
+        return {
+            scope.numbers[0]: count
+            for (scope, counter), count in self._counted.items()
+            if scope.kind is ScopeKind.REGISTRATION and counter == "total"
+        }
 
     def when_empty(self, scope: Scope) -> Deferred[None]:
         if not self._live(scope):
@@ -172,7 +188,8 @@ class FakeDataPlane:
         return waiter
 
     def cut(self, scope: Scope, count: int | None = None) -> int:
-        longest_idle = sorted(self._live(scope), key=lambda connection: connection.touched)
+        live = [connection for connection in self._live(scope) if not connection.closing]
+        longest_idle = sorted(live, key=lambda connection: connection.touched)
         chosen = longest_idle if count is None else longest_idle[:count]
         for connection in chosen:
             self._cut(connection)
@@ -190,8 +207,8 @@ class FakeDataPlane:
 
     def forget(self, scope: Scope) -> None:
         assert not self._live(scope), f"{scope} is not empty"
-        self.forgotten.append(scope)
-        for counter in [each for each in self._counted if each[0] == scope]:
+        self.forgotten += scope.numbers
+        for counter in [each for each in self._counted if each[0] in _parts(scope)]:
             del self._counted[counter]
 
     def close(self) -> None:
@@ -199,7 +216,18 @@ class FakeDataPlane:
         self.cut(EVERYTHING)
 
     def _live(self, scope: Scope) -> list[FakeConnection]:
-        return list(self._by_scope.get(scope, {}).values())
+        return [each for part in _parts(scope) for each in self._by_scope.get(part, {}).values()]
+
+    def _tally(self, part: Scope) -> Tally:
+        live = self._live(part)
+        return Tally(
+            live=len(live),
+            total=self._counted[part, "total"],
+            cut=self._counted[part, "cut"],
+            received=self._counted[part, "received"] + sum(c.received for c in live),
+            sent=self._counted[part, "sent"] + sum(c.sent for c in live),
+            failed=self._counted[part, "failed"],
+        )
 
     def _cut(self, connection: FakeConnection) -> None:
         connection.closing = True
@@ -216,3 +244,8 @@ class FakeDataPlane:
         late: Deferred[None] = Deferred()
         self._late.append(late)
         return late
+
+
+def _parts(scope: Scope) -> list[Scope]:
+    """The scopes of one number each that it is made of."""
+    return [Scope(scope.kind, (number,)) for number in scope.numbers] or [scope]

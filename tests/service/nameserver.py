@@ -6,14 +6,12 @@ import contextlib
 from collections.abc import AsyncIterator
 from typing import Any, cast
 
-from twisted.internet import reactor as running
 from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
 from twisted.internet.error import CannotListenError
 from twisted.names import common, dns, error, server
 
 from lbtwist.service.nameservers import Server
-
-reactor = cast(Any, running)
+from tests.service.still import reactor
 
 
 class Zone(common.ResolverBase):

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import pytest
+from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from zope.interface.verify import verifyObject
 
 from lbtwist.errors import BindError, Refused
 from lbtwist.interfaces import IDataPlaneObserver
+from lbtwist.model.drain import Cause
 from lbtwist.model.endpoint import parse_endpoint
 from lbtwist.model.members import Wanted
-from lbtwist.model.plane import EVERYTHING, ListenerPolicy
+from lbtwist.model.plane import EVERYTHING, ListenerPolicy, Scope
 from lbtwist.model.reference import parse_reference
 from lbtwist.model.registration import Origin
 from tests.service.bench import ADA, Bench, address
@@ -290,6 +292,29 @@ def test_children_are_stopped_when_everything_has_ended(bench: Bench) -> None:
     (connection,) = bench.connect("app/ecs01#2")
     rooms = list(bench.balancer.services)
     leave(bench)
-    assert [room.running for room in rooms] == [1, 1]
+    assert {room.running for room in rooms} == {1}
     connection.end()
-    assert [room.running for room in rooms] == [0, 0]
+    assert {room.running for room in rooms} == {0}
+
+
+def test_it_has_left_when_its_children_have_stopped(bench: Bench) -> None:
+    """A console says goodbye to its sessions."""
+    stopping: Deferred[None] = Deferred()
+
+    class Slow(Service):
+        def stopService(self) -> Deferred[None]:
+            return stopping
+
+    Slow().setServiceParent(bench.balancer)
+    stopped = leave(bench)
+    assert (stopped.called, bench.plane.closed) == (False, False)
+    stopping.callback(None)
+    assert (stopped.called, bench.plane.closed) == (True, True)
+
+
+def test_rule_67_a_drain_that_still_runs_at_the_end_is_interrupted(bench: Bench) -> None:
+    """One of connections that are not counted here, as those of another process."""
+    bench.balancer.drains.open("elsewhere", Scope.registration(99), Cause.REMOVAL, ADA, 300.0)
+    assert leave(bench).called
+    receipts = {receipt.subject: receipt.outcome for receipt in bench.balancer.drains.receipts}
+    assert receipts == {"load balancer edge": "completed", "elsewhere": "interrupted"}

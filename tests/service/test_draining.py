@@ -214,6 +214,7 @@ def test_rule_62_cutting_twice_is_no_error_while_it_lasts(engine: Engine) -> Non
     running = engine.begin()
     running.cut()
     running.cut()
+    assert engine.timers == 0
     connection.end()
     assert engine.ended[0].cut == 1
     with pytest.raises(Refused, match="its drain is cut"):

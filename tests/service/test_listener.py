@@ -53,6 +53,7 @@ def test_it_is_bound_before_privileges_are_dropped_and_accepts_when_it_is_starte
     assert (street.plane.told, street.listener.accepting) == ([("bind", 7)], False)
     street.listener.startService()
     assert (street.plane.told, street.listener.accepting) == ([("bind", 7), ("serve", 7)], True)
+    assert street.listener.running
 
 
 def test_one_that_is_started_alone_is_bound_too(street: Street) -> None:
@@ -107,7 +108,7 @@ def test_stopping_it_waits_until_its_endpoint_is_free(street: Street) -> None:
     stopping = street.listener.stopService()
     assert not stopping.called
     street.plane.catch_up()
-    assert stopping.called
+    assert (stopping.called, street.listener.running) == (True, 0)
 
 
 def test_rule_72_its_connections_are_drained_by_the_same_rules(street: Street) -> None:
@@ -123,7 +124,7 @@ def test_rule_72_its_connections_are_drained_by_the_same_rules(street: Street) -
     (receipt,) = street.drains.receipts
     assert (receipt.subject, receipt.cause, receipt.who) == ("listener web", "deregistered", "ada")
     assert (receipt.connections, receipt.finished, receipt.cut) == (2, 1, 1)
-    assert street.plane.forgotten == [street.listener.scope]
+    assert street.plane.forgotten == [7]
     assert street.clock.getDelayedCalls() == []
 
 

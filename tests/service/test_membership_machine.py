@@ -64,6 +64,12 @@ class Group(RuleBasedStateMachine):
     def drain(self, data: st.DataObject, timeout: float | None) -> None:
         self.house.group.drain([self.one(data)], ADA, timeout)
 
+    @precondition(lambda self: self.registered())
+    @rule(data=st.data(), timeout=TIMEOUTS, until=st.sampled_from([None, 1.0, 60.0]))
+    def maintain(self, data: st.DataObject, timeout: float | None, until: float | None) -> None:
+        one = data.draw(st.sampled_from(self.registered()))
+        self.house.group.drain([one], ADA, timeout, Admin.MAINT, until)
+
     @precondition(lambda self: self.everyone())
     @rule(data=st.data())
     def ready(self, data: st.DataObject) -> None:
@@ -143,7 +149,7 @@ class Group(RuleBasedStateMachine):
             assert each.registered or each.drain
             assert each.waits_for <= {r.number for r in self.everyone() if not r.registered}
         everyone = {each.number for each in self.everyone()}
-        assert {scope.number for scope in self.house.plane.forgotten} == self.seen - everyone
+        assert set(self.house.plane.forgotten) == self.seen - everyone
 
     @invariant()
     def no_drain_outlives_its_deadline(self) -> None:
@@ -155,15 +161,17 @@ class Group(RuleBasedStateMachine):
     @invariant()
     def nothing_is_cut_before_its_time(self) -> None:
         """Rule 2: but by a deadline or an operator's word."""
-        cutting = {r.drain.scope.number for r in self.running() if r.drain.state is State.CUTTING}
+        cutting = {n for r in self.running() if r.drain.state is State.CUTTING for n in r.drain.scope.numbers}
         assert {c.member.number for c in self.house.plane.live.values() if c.closing} <= cutting
 
     @invariant()
     def one_timer_for_each_drain_with_a_deadline(self) -> None:
-        """Rule 81: none where there is no deadline, and none while it is cut."""
-        waiting = [r.drain.deadline for r in self.running() if r.drain.state is State.RUNNING]
+        """Rule 81: none where there is no deadline, and none while it is cut. And one for each server
+        that comes back from maintenance by itself (rule 61)."""
+        due = [r.drain.deadline for r in self.running() if r.drain.state is State.RUNNING]
+        due += [each.until for each in self.everyone() if each.until is not None]
         pending = [call.getTime() for call in self.house.clock.getDelayedCalls()]
-        assert sorted(pending) == pytest.approx(sorted(due for due in waiting if due < NEVER))
+        assert sorted(pending) == pytest.approx(sorted(time for time in due if time < NEVER))
 
     @invariant()
     def receipts_add_up(self) -> None:
@@ -181,6 +189,7 @@ class Group(RuleBasedStateMachine):
         for connection in list(self.house.plane.live.values()):
             connection.end()
         assert self.running() == []
+        self.house.group.stopService()
         assert self.house.clock.getDelayedCalls() == []
         assert all(each.registered and not each.waits_for for each in self.everyone())
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from lbtwist.service.names import Names
-from lbtwist.service.verbs import membership
+from lbtwist.service.verbs import membership, taking_out
 from tests.service.bench import Bench
 
 TOML = """
@@ -33,7 +33,7 @@ def test_one_that_leaves_and_one_that_comes_back_under_its_name_are_one_server()
     bench = Bench(TOML)
     names = Names(bench.balancer)
     bench.connect("api/a#5")
-    membership.remove(bench.call(), ["api/a"])
+    taking_out.remove(bench.call(), ["api/a"])
     membership.add(bench.call(), "api", "a", "10.0.1.9:80")
     assert names.servers() == ["api/a", "api/b", "app/10.0.0.1:80"]
     assert names.registrations() == ["api/a#5", "api/a#6", "api/b#4", "app/10.0.0.1:80#3"]
@@ -42,5 +42,5 @@ def test_one_that_leaves_and_one_that_comes_back_under_its_name_are_one_server()
 def test_names_are_those_of_this_moment() -> None:
     bench = Bench(TOML)
     names = Names(bench.balancer)
-    membership.remove(bench.call(), ["api/a"])
+    taking_out.remove(bench.call(), ["api/a"])
     assert names.servers() == ["api/b", "app/10.0.0.1:80"]

@@ -14,8 +14,9 @@ from twisted.internet.task import Clock
 from twisted.names import dns, error
 from twisted.python.failure import Failure
 
-from lbtwist.service.nameservers import AT_ONCE, PATIENCE, Nameservers, NotResolved, Server, decoded
-from tests.service.nameserver import reactor, serving
+from lbtwist.service.nameservers import AT_ONCE, PATIENCE, Nameservers, NotResolved, Server, Stream, decoded
+from tests.service.nameserver import serving
+from tests.service.still import reactor
 
 FIRST, SECOND = ("192.0.2.1", 53), ("192.0.2.2", 53)
 
@@ -253,12 +254,20 @@ def test_a_message_with_wrong_bytes_is_a_message_or_a_value_error(data: st.DataO
 
 
 @pytest_twisted.ensureDeferred
-async def test_an_answer_that_is_too_large_for_udp_comes_over_tcp() -> None:
+async def test_an_answer_that_is_too_large_for_udp_comes_over_tcp(monkeypatch: pytest.MonkeyPatch) -> None:
+    closed: list[Stream] = []
+    lost = Stream.connectionLost
+
+    def see(stream: Stream, reason: Failure) -> None:
+        closed.append(stream)
+        lost(stream, reason)
+
+    monkeypatch.setattr(Stream, "connectionLost", see)
     async with serving() as (zone, server, where):
         zone.put("a.example", *(dns.Record_A(f"10.0.0.{number}") for number in range(1, 101)))
         reply = await Nameservers(reactor, lambda: [where]).ask("a.example", dns.A)
+        assert len(closed) == server.streams == 1
     assert len(reply.answers) == 100
-    assert server.streams == 1
     assert zone.asked == [("a.example", dns.A)] * 2
 
 

@@ -13,7 +13,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from lbtwist.service.notify import EXTENSION, STATUS_INTERVAL, Notifier, notify
-from tests.service.bench import Bench
+from tests.service.bench import ADA, Bench
 
 TOML = '[listeners.web]\nendpoint = 8080\nprotocol = "tcp"\n[server_groups.app]\nservers = ["10.0.0.1:80"]\n'
 
@@ -101,7 +101,7 @@ def test_the_status_is_said_while_it_runs(manager: Manager, path: str) -> None:
     assert manager.heard()[1:] == [["STATUS=0 connections, 0 drains"]]
     scene.bench.connect("app/10.0.0.1:80#2", 3)
     (registration,) = scene.bench.balancer.registrations()
-    scene.bench.balancer.groups["app"].drain([registration], registration.operator)
+    scene.bench.balancer.groups["app"].drain([registration], ADA)
     scene.reactor.advance(STATUS_INTERVAL)
     assert manager.heard() == [["STATUS=3 connections, 1 drains"]]
 

@@ -131,6 +131,11 @@ def test_a_source_of_somebody_else_is_found_by_its_name(install: Install) -> Non
         makers["consul"].make({}, None, object())
 
 
+def test_a_broken_source_is_told_and_left_out(install: Install, flush_logged_errors: Flush) -> None:
+    assert source_makers({}, install(theirs=SOURCE + "del Maker.make\none = Maker('consul')")) == {}
+    assert "IServerSourceMaker" in told(flush_logged_errors)[0]
+
+
 def test_one_with_the_name_of_a_built_in_is_refused(install: Install, flush_logged_errors: Flush) -> None:
     assert scheduler_makers(install(theirs=SCHEDULER + 'mine = Maker("wrr")')) == BUILT_IN
     (line,) = told(flush_logged_errors)

@@ -10,11 +10,11 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.python.failure import Failure
 
 from lbtwist.errors import BindError, ConfigurationError, Problem, Refused
-from lbtwist.model.config import Config
 from lbtwist.model.endpoint import parse_endpoint
 from lbtwist.model.registration import Origin
+from lbtwist.service.loading import Loaded
 from lbtwist.service.reload import Reloader
-from lbtwist.service.verbs import membership
+from lbtwist.service.verbs import membership, taking_out
 from tests.service.bench import ADA, Bench, config
 
 Flush = Callable[..., list[Failure]]
@@ -30,7 +30,7 @@ def bench() -> Bench:
 
 
 def begin(bench: Bench, toml: str) -> Deferred[list[str]]:
-    return Reloader(bench.balancer, lambda: succeed(config(toml))).reload()
+    return Reloader(bench.balancer, lambda: succeed(Loaded(config(toml)))).reload()
 
 
 def reload(bench: Bench, toml: str) -> list[str]:
@@ -138,8 +138,8 @@ def test_rule_67_what_operators_did_survives_a_reload_that_did_not_touch_it() ->
     bench = Bench(TWO + 'ecs03 = "10.0.0.3:80"\n')
     call = bench.call()
     membership.weigh(call, "app/ecs01", 5)
-    membership.drain(call, ["app/ecs02"])
-    membership.remove(call, ["app/ecs03"])
+    taking_out.drain(call, ["app/ecs02"])
+    taking_out.remove(call, ["app/ecs03"])
     membership.add(call, "app", "extra", "10.0.0.8:80")
     before = [(m.label, m.weight) for m in bench.plane.rotations["app"].members]
     assert before == [("app/ecs01#2", 5), ("app/extra#5", 100)]
@@ -189,7 +189,7 @@ def test_the_file_wins_where_it_takes_a_name_that_a_verb_gave(bench: Bench, toml
 
 def test_what_the_file_drops_and_a_verb_removed_before_is_no_error(bench: Bench) -> None:
     bench.connect("app/ecs02#3")
-    membership.remove(bench.call(), ["app/ecs02"])
+    taking_out.remove(bench.call(), ["app/ecs02"])
     assert reload(bench, TWO.replace('ecs02 = "10.0.0.2:80"\n', "")) == ["server group app changed"]
 
 
@@ -198,7 +198,7 @@ def test_what_the_file_drops_and_a_verb_removed_before_is_no_error(bench: Bench)
 
 def test_rule_73_other_settings_of_a_group_touch_no_connection_and_no_drain(bench: Bench) -> None:
     (connection,) = bench.connect("app/ecs01#2")
-    membership.remove(bench.call(), ["app/ecs01"])
+    taking_out.remove(bench.call(), ["app/ecs01"])
     done = reload(bench, TWO + "[server_groups.app.connection_draining]\ntimeout = 0\n")
     assert done == ["server group app changed"]
     (running,) = bench.balancer.drains
@@ -399,9 +399,9 @@ def test_the_name_of_the_load_balancer_is_the_files(bench: Bench) -> None:
 
 
 def test_two_reloads_at_once_run_one_after_the_other(bench: Bench) -> None:
-    reading: list[Deferred[Config]] = []
+    reading: list[Deferred[Loaded]] = []
 
-    def read() -> Deferred[Config]:
+    def read() -> Deferred[Loaded]:
         reading.append(Deferred())
         return reading[-1]
 
@@ -410,8 +410,8 @@ def test_two_reloads_at_once_run_one_after_the_other(bench: Bench) -> None:
     reloader.reload().addCallback(done.append)
     reloader.reload().addCallback(done.append)
     assert len(reading) == 1, "the second one reads when the first is done, or it would miss an edit"
-    reading[0].callback(config(TWO + ADMIN))
-    reading[1].callback(config(TWO))
+    reading[0].callback(Loaded(config(TWO + ADMIN)))
+    reading[1].callback(Loaded(config(TWO)))
     assert done == [
         ["listener admin at 127.0.0.1:8081 added"],
         ["listener admin at 127.0.0.1:8081 removed"],
@@ -419,7 +419,7 @@ def test_two_reloads_at_once_run_one_after_the_other(bench: Bench) -> None:
 
 
 def test_a_reload_that_fails_does_not_hold_up_the_next(bench: Bench, flush_logged_errors: Flush) -> None:
-    answers = [fail(ConfigurationError([Problem("", "bad")])), succeed(config(TWO + ADMIN))]
+    answers = [fail(ConfigurationError([Problem("", "bad")])), succeed(Loaded(config(TWO + ADMIN)))]
     reloader = Reloader(bench.balancer, lambda: answers.pop(0))
     refused(reloader.reload())
     done: list[list[str]] = []
@@ -431,19 +431,26 @@ def test_a_reload_that_fails_does_not_hold_up_the_next(bench: Bench, flush_logge
 def test_a_load_balancer_that_leaves_is_not_reloaded(bench: Bench) -> None:
     (connection,) = bench.connect("app/ecs01#2")
     stopped = bench.balancer.stopService()
-    assert refused(begin(bench, TWO + ADMIN), Refused) == "it is shutting down"
+    read: list[bool] = []
+
+    def reading() -> Deferred[Loaded]:
+        read.append(True)
+        return succeed(Loaded(config(TWO)))
+
+    assert refused(Reloader(bench.balancer, reading).reload(), Refused) == "it is shutting down"
+    assert read == []
     connection.end()
     assert stopped.called
 
 
 @pytest.mark.parametrize("slow", [False, True])
 def test_one_that_began_to_leave_while_the_file_was_read_opens_nothing(bench: Bench, slow: bool) -> None:
-    reading: Deferred[Config] = Deferred()
+    reading: Deferred[Loaded] = Deferred()
     reloading = Reloader(bench.balancer, lambda: reading).reload()
     bench.plane.slow = slow  # then its listeners are still being closed
     bench.connect("app/ecs01#2")
     bench.balancer.stopService()
-    reading.callback(config(TWO + ADMIN))
+    reading.callback(Loaded(config(TWO + ADMIN)))
     assert refused(reloading, Refused) == "it is shutting down"
     assert list(bench.balancer.listeners) == ["web"]
     bench.plane.catch_up()

@@ -20,7 +20,8 @@ from lbtwist.service.resolver import (
     known_addresses,
     system_nameservers,
 )
-from tests.service.nameserver import reactor, serving
+from tests.service.nameserver import serving
+from tests.service.still import reactor
 
 V4, V6 = Family.IPV4, Family.IPV6
 

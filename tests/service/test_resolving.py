@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 import pytest_twisted
 from twisted.internet.defer import Deferred, DeferredQueue
-from twisted.internet.task import Clock, deferLater
+from twisted.internet.task import Clock
 from twisted.names import dns
 from twisted.python.failure import Failure
 
@@ -14,7 +14,8 @@ from lbtwist.model.hostname import HostName
 from lbtwist.service.nameservers import NotResolved
 from lbtwist.service.resolver import Addresses, Family, Resolver, Services
 from lbtwist.service.resolving import LATEST, LIMIT, SOONEST, Resolving
-from tests.service.nameserver import reactor, serving
+from tests.service.nameserver import serving
+from tests.service.still import reactor, turns
 
 NAME = HostName("app.internal", 8080)
 Said = tuple[Address | None, str]
@@ -201,7 +202,7 @@ async def test_with_a_real_name_server() -> None:
 
     async def next_said() -> Said:
         said = await heard.get()
-        await deferLater(reactor, 0)  # it is told before the next question is planned
+        await turns()  # it is told before the next question is planned
         return said
 
     async with serving() as (zone, _, where):

@@ -29,8 +29,9 @@ def _read_codes(value: object) -> tuple[CodeRange, ...]:
 
 
 def _read_code(item: object) -> CodeRange:
-    is_number = isinstance(item, int) and not isinstance(item, bool)
-    match = _CODES.fullmatch(str(item)) if is_number or isinstance(item, str) else None
+    if isinstance(item, int) and 100 <= item <= 599:
+        return item, item
+    match = _CODES.fullmatch(item) if isinstance(item, str) else None
     if match is None:
         raise ValueError(f"{shown(item)} is not {_CODES_FORM}")
     low, high = int(match["low"]), int(match["high"] or match["low"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Sequence
 from heapq import heapify, heapreplace
 from itertools import cycle, islice
+from operator import itemgetter
 from typing import NamedTuple
 
 from zope.interface import implementer
@@ -29,9 +30,9 @@ Table = Sequence[int]
 
 
 class _Walk(NamedTuple):
-    """In which order a member wants slots: from `place` on, by `skip`."""
+    """In which order a member wants slots: from `start` of the table on, in [0, 1), by `skip`."""
 
-    place: int
+    start: float
     skip: int
     number: int
     share: int
@@ -53,7 +54,7 @@ class Maglev(Uncounted):
         self._members: tuple[Member, ...] = ()
         self._by_number: dict[int, Member] = {}
         self._arranged: tuple[Member, ...] = ()
-        """Those that have slots, then those that wait for some."""
+        """Those that had slots at the last update, then those that had none."""
         self._spread = 1.0
         """How much of `_arranged` clients without a slot are spread over."""
         self._made_of: tuple[Member, ...] = ()
@@ -101,7 +102,6 @@ class Maglev(Uncounted):
     def _adopt(self, table: Table) -> None:
         self._table = table
         self._in_table = frozenset(member.number for member in self._made_of)
-        self._arrange()
         if self._made_of is self._members:
             self._making = None
         else:
@@ -123,18 +123,19 @@ def filled(members: Sequence[Member]) -> Generator[None, None, Table]:
     walks = yield from _walks(members)
     if not walks:
         return ()
-    places, skips, numbers, shares = (list(column) for column in zip(*walks, strict=True))
+    places = [int(walk.start * SIZE) for walk in walks]
     yield
     table = [0] * SIZE
     taken = bytearray(SIZE)
-    looks = SLICE
-    for index in islice(_turns(shares), SIZE):
-        place, skip = places[index], skips[index]
+    looks = 0  # the first turn is a slice by itself: it puts all members in order
+    for index in islice(_turns([walk.share for walk in walks]), SIZE):
+        _, skip, number, _ = walks[index]
+        place = places[index]
         while taken[place]:
             place = (place + skip) % SIZE
             looks -= 1
         taken[place] = 1
-        table[place] = numbers[index]
+        table[place] = number
         places[index] = place
         looks -= 2  # a turn costs about as much as two looks
         if looks < 0:
@@ -147,11 +148,12 @@ def _walks(members: Sequence[Member]) -> Generator[None, None, list[_Walk]]:
     """The walk of each member over all slots, in an order that every load balancer has alike."""
     walks: list[_Walk] = []
     for count, member in enumerate(members, 1):
-        place, skip = points(str(member.address))
-        walks.append(_Walk(int(place * SIZE), 1 + int(skip * (SIZE - 1)), member.number, member.share))
+        start, skip = points(str(member.address))
+        walks.append(_Walk(start, 1 + int(skip * (SIZE - 1)), member.number, member.share))
         if count % MEMBERS_SLICE == 0:
             yield
-    walks.sort()
+    yield
+    walks.sort(key=itemgetter(0))
     yield
     return walks
 

@@ -95,7 +95,7 @@ class Ranking(Generic[R]):
                         break
 
     def _walk(self) -> Iterator[R]:
-        """All in order without changing the heap, and only until it is changed.
+        """All in order, some twice, without changing the heap, and only until it is changed.
 
         No entry is less than the one above it, so only those below what was seen can be next.
         """
@@ -104,13 +104,12 @@ class Ranking(Generic[R]):
         while ahead:
             entry, place = heappop(ahead)
             ranked = entry[2]
-            current = place < 0 or ranked.entry is entry
             if place >= 0:
                 for below in range(2 * place + 1, min(2 * place + 3, len(heap))):
                     heappush(ahead, (heap[below], below))
-            if current and (ranked.major, ranked.minor) == entry[:2]:
+            if (ranked.major, ranked.minor) == entry[:2]:
                 yield ranked  # type: ignore[misc]  # as in `first`
-            elif current:
+            else:
                 heappush(ahead, ((ranked.major, ranked.minor, ranked), -1))
 
     def _sweep(self) -> None:

@@ -16,7 +16,7 @@ class Roster:
 
     def __init__(self, members: Sequence[Member] = ()) -> None:
         self.members = tuple(members)
-        self._ends = list(accumulate(member.share for member in members))
+        self._ends = list(accumulate(float(member.share) for member in members))
 
     def at(self, point: float) -> Member:
         """Who stands at `point` of the whole, in [0, 1): O(log n). Raises IndexError without members."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import Deferred, DeferredList
 from zope.interface import implementer
 
 from lbtwist.interfaces import IServerSource, IServerSourceMaker
@@ -17,6 +17,8 @@ from lbtwist.service.nameservers import NotResolved, Server
 from lbtwist.service.resolver import Addresses, Family, Resolver, Resolves, Service
 from lbtwist.service.sources.asked import AskedSource, Found, SourceFailed
 from lbtwist.service.sources.settings import check_keys, read_interval, read_text
+
+T = TypeVar("T")
 
 SOONEST = 1.0
 """Seconds between two questions at least, whatever the TTL says."""
@@ -88,17 +90,21 @@ async def both_families(resolver: Resolves, name: str) -> Sequence[Addresses]:
     return await all_of([resolver.addresses(name, family) for family in Family])
 
 
-async def all_of(coroutines: Sequence[Any]) -> list[Any]:
-    """What each of them gives, asked at once; raises as the first that fails does."""
-    deferreds = [Deferred.fromCoroutine(coroutine) for coroutine in coroutines]
-    return await gatherResults(deferreds, consumeErrors=True)
+async def all_of(coroutines: Sequence[Coroutine[Deferred[Any], Any, T]]) -> list[T]:
+    """What each of them gives, asked at once. When all have ended, raises as the first that failed."""
+    asked = [Deferred.fromCoroutine(coroutine) for coroutine in coroutines]
+    ended: list[tuple[bool, Any]] = await DeferredList(asked, consumeErrors=True)
+    for succeeded, outcome in ended:
+        if not succeeded:
+            outcome.raiseException()
+    return [outcome for _, outcome in ended]
 
 
 def at_port(answers: Sequence[Addresses], port: int) -> Iterator[Address]:
-    """Their addresses. Raises ValueError for one that is no server's, as `0.0.0.0`."""
+    """Their addresses. Raises ValueError for what is no server's, as `0.0.0.0` or port 0."""
     for answer in answers:
         for ip in answer.found:
-            yield parse_address(f"[{ip}]" if ":" in ip else ip, port)
+            yield parse_address(f"[{ip}]:{port}" if ":" in ip else f"{ip}:{port}")
 
 
 def preferred(services: Sequence[Service]) -> list[Service]:

@@ -92,13 +92,17 @@ def _state(found: os.stat_result) -> State:
 
 def _content(path: Path, state: State) -> bytes | None:
     """What is in the file, at most a byte more than is allowed; None when it changed meanwhile."""
-    # A FIFO would stop the process until somebody writes to it.
-    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+    with open(path, "rb", opener=_open_at_once) as file:
         opened = os.fstat(file.fileno())
         if not stat.S_ISREG(opened.st_mode):
             raise ValueError("is not a file")
         content = file.read(MAX_BYTES + 1)
         return content if _state(opened) == state == _state(os.fstat(file.fileno())) else None
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """Opening a FIFO would stop the process until somebody writes to it."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 @implementer(IServerSourceMaker)

@@ -8,6 +8,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import treq
+from OpenSSL.SSL import Error as TLSError
+from service_identity import VerificationError
 from twisted.internet.defer import CancelledError
 from twisted.internet.error import ConnectError, ConnectingCancelledError, ConnectionClosed, DNSLookupError
 from twisted.web.client import Agent, BrowserLikePolicyForHTTPS, ResponseFailed
@@ -104,9 +106,23 @@ def _failed(connection: OneConnection, error: Exception) -> Exception:
         return CancelledError()
     if connection.flooded:
         return SourceFailed("the answer is too large")
+    return SourceFailed(_words(error))
+
+
+def _words(error: Exception) -> str:
     if isinstance(error, ConnectError | ConnectionClosed | DNSLookupError):
-        return SourceFailed(str(error).rstrip("."))
-    return SourceFailed(f"{type(error).__name__}: {shown(str(error))}")
+        return str(error).rstrip(".")
+    if isinstance(error, VerificationError):
+        return "its certificate is for another name"
+    if isinstance(error, TLSError):
+        return f"TLS failed: {_reasons(error)}"
+    return f"{type(error).__name__}: {shown(str(error))}"
+
+
+def _reasons(error: TLSError) -> str:
+    """`certificate verify failed` and the like of OpenSSL's list of library, function and reason."""
+    stack = error.args[0] if error.args and isinstance(error.args[0], list) else []
+    return ", ".join(str(reason) for *_, reason in stack) or type(error).__name__
 
 
 @implementer(IServerSourceMaker)

@@ -25,10 +25,10 @@ def why(call: Call, server: str) -> Result:
             "server": registration.label,
             "address": str(registration.address),
             "state": registration.state,
-            "takes_new": no is None or _opened(group, registration),
+            "takes_new": no is None or group.opened(registration),
             "reason": no.reason if no else registration.reason,
             "first_no": no.name if no else None,
-            "fail_open": _opened(group, registration),
+            "fail_open": group.opened(registration),
             "seconds_left": _ends(balancer, registration),
             "listeners": _listeners(balancer, group),
             "share": _share(balancer, group, registration),
@@ -41,7 +41,7 @@ def probe(call: Call, server: str) -> Deferred[Result]:
     """One health check now, whatever the state; its result counts where the server is checked."""
     balancer: LoadBalancer = call.balancer
     group, registration = balancer.find(parse_reference(server))
-    return group.probe(registration).addCallback(lambda result: _probed(registration, result))
+    return group.health.probe(registration).addCallback(lambda result: _probed(registration, result))
 
 
 def _probed(registration: Registration, result: CheckResult) -> Result:
@@ -58,17 +58,12 @@ def _probed(registration: Registration, result: CheckResult) -> Result:
 
 def _row(condition: Condition, first_no: Condition | None) -> rows.Row:
     return {
-        "": "→" if condition is first_no else "",
+        "": "→" if condition is first_no else " ",
         "condition": condition.name,
         "value": condition.value,
         "holds": condition.holds,
         "reason": condition.reason,
     }
-
-
-def _opened(group: ServerGroup, registration: Registration) -> bool:
-    """It takes new connections only because no server may (rule 29)."""
-    return group.choice.fail_open and registration in group.choice.registrations
 
 
 def _ends(balancer: LoadBalancer, registration: Registration) -> float | str | None:

@@ -64,9 +64,8 @@ async def _taken(call: Call, found: list[Found], limit: float | None, fresh: boo
 
 async def _all_take(found: list[Found], fresh: bool) -> None:
     for group, registration in found:
-        if fresh and group.checks is not None:
-            while (check := group.checks.fresh(registration)) and not (await check).well:
-                pass
+        while fresh and (check := group.health.fresh(registration)) and not (await check).well:
+            pass
         await group.when_taking(registration)
 
 

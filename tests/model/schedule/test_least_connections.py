@@ -133,6 +133,31 @@ def test_a_count_outlives_leaving_and_coming_back(kind: type[LeastConnections]) 
 
 
 @each_kind
+def test_a_count_that_fell_to_none_is_none_when_it_comes_back_again(kind: type[LeastConnections]) -> None:
+    everyone = members([100, 100])
+    scheduler = kind()
+    scheduler.update(everyone)
+    for _ in range(4):
+        scheduler.taken(1)
+    scheduler.update(without(everyone, 1))
+    scheduler.update(everyone)
+    for _ in range(4):
+        scheduler.released(1)
+    scheduler.update(without(everyone, 1))
+    scheduler.update(everyone)
+    assert sorted(chosen(scheduler) for _ in range(4)) == [1, 1, 2, 2]
+
+
+@each_kind
+def test_what_was_never_taken_is_not_counted_when_it_ends(kind: type[LeastConnections]) -> None:
+    scheduler = kind()
+    scheduler.update(members([100, 100]))
+    for _ in range(5):
+        scheduler.released(1)
+    assert sorted(chosen(scheduler) for _ in range(4)) == [1, 1, 2, 2]
+
+
+@each_kind
 def test_one_that_left_takes_room_only_until_its_last_connection(kind: type[LeastConnections]) -> None:
     scheduler = kind()
     for number in range(1, 500):

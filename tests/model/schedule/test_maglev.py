@@ -171,7 +171,20 @@ def test_two_iterators_do_the_work_of_one() -> None:
     assert choices(two) == choices(one)
 
 
-def test_a_share_of_less_than_half_a_slot_has_none_and_is_a_last_resort() -> None:
+def test_one_that_joins_has_nothing_though_most_slots_are_of_members_that_left() -> None:
+    made = scheduler(members([100] * 2000))
+    made.update([*members([100] * 5), *members([100] * 5, first=3001)])
+    assert sorted(Counter(choices(made).values())) == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize(("share", "slots"), [(1, 0), (2, 1)])
+def test_shares_are_rounded_to_whole_slots(share: int, slots: int) -> None:
+    """Where a slot is a share of 2.75."""
+    heavy = [member(number, 100) for number in range(2, 20)]
+    assert table([member(1, share, ramp=1), *heavy]).count(1) == slots
+
+
+def test_one_without_a_slot_is_a_last_resort() -> None:
     heavy = [member(number, 100) for number in range(2, 20)]
     made = scheduler([member(1, 1, ramp=1), *heavy])
     assert 1 not in choices(made).values()

@@ -61,6 +61,19 @@ def test_each_once_while_ranks_change(ranks: list[int], changes: list[tuple[int,
     assert len(seen) == len(ranked)
 
 
+def test_none_is_missed_when_the_heap_is_put_right_meanwhile() -> None:
+    ranking, _ = filled(list(range(63)))
+    first = ranking.first()
+    assert first is not None
+    order = []
+    for each in ranking.after(first):
+        order.append(each.member.number)
+        each.major += 100
+        first.major += 1000
+        ranking.first()
+    assert order == list(range(1, 63))
+
+
 def test_a_minor_that_falls_counts_too() -> None:
     ranking, ranked = filled([0, 0, 0])
     ranked[2].minor = -1

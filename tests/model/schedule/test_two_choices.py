@@ -56,8 +56,9 @@ def test_what_has_no_connections_takes_no_room() -> None:
         connected(made, number, 2)
         made.released(number)
         made.released(number)
+        assert not made._counts
         made.released(number)
-    assert not made._counts
+        assert not made._counts
 
 
 def test_chance_that_never_picks_one_leaves_none_out() -> None:

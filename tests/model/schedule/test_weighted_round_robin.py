@@ -9,15 +9,11 @@ from itertools import islice, pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lbtwist.model.address import Address
 from lbtwist.model.plane import Member
-from lbtwist.model.schedule import WeightedRoundRobin
+from lbtwist.model.schedule.weighted_round_robin import _SECOND, WeightedRoundRobin
+from tests.model.schedule.making import member
 
 WEIGHTS = st.lists(st.integers(1, 100), min_size=1, max_size=8)
-
-
-def member(number: int, weight: int = 100) -> Member:
-    return Member(number, f"app/s{number}#{number}", Address("10.0.0.1", 8000 + number), weight)
 
 
 def members(weights: Sequence[int]) -> list[Member]:
@@ -36,6 +32,12 @@ def choose(among: WeightedRoundRobin, times: int) -> list[int]:
 
 def test_nobody_is_chosen_when_there_is_nobody() -> None:
     assert list(scheduler().order("")) == []
+
+
+def test_every_share_divides_the_unit_of_time() -> None:
+    """Or turns would be rounded, and shares not exact for ever."""
+    shares = {member(1, weight, ramp).share for weight in range(1, 101) for ramp in range(1, 101)}
+    assert all(_SECOND % share == 0 for share in shares)
 
 
 def test_equal_weights_take_turns() -> None:

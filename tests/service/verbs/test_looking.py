@@ -8,7 +8,7 @@ import pytest
 
 import lbtwist
 from lbtwist.errors import Refused, UsageError
-from lbtwist.service.verbs import looking, membership, rows
+from lbtwist.service.verbs import looking, membership, rows, taking_out
 from tests.service.bench import WALL, Bench
 
 TOML = """
@@ -42,8 +42,8 @@ def data(result: Any) -> Any:
 @pytest.mark.parametrize("verb", [verb for verb in looking.VERBS if verb.columns], ids=lambda verb: verb.name)
 def test_the_columns_of_a_table_are_keys_of_its_rows(bench: Bench, verb: Any) -> None:
     bench.connect("app/ecs01#2")
-    membership.remove(bench.call(), ["app/ecs01"])
-    membership.drain(bench.call(), ["app/ecs02"], force=True)
+    taking_out.remove(bench.call(), ["app/ecs01"])
+    taking_out.drain(bench.call(), ["app/ecs02"], force=True)
     table = data(verb.run(bench.call()))
     assert table
     assert all(set(verb.columns) <= set(row) for row in table)
@@ -79,7 +79,7 @@ def test_listeners(bench: Bench) -> None:
 
 def test_groups(bench: Bench) -> None:
     bench.connect("app/ecs01#2", 2)
-    membership.remove(bench.call(), ["app/ecs01"])
+    taking_out.remove(bench.call(), ["app/ecs01"])
     app, api = data(looking.groups(bench.call()))
     assert (app["servers"], app["available"], app["draining"], app["connections"]) == (1, 1, 1, 2)
     assert (app["group"], app["scheduler"], app["timeout"]) == ("app", "wrr", 300.0)
@@ -101,7 +101,7 @@ def test_a_server_with_its_three_facts_and_its_drain(bench: Bench) -> None:
     assert (row["membership"], row["admin"], row["health"]) == ("registered", "ready", "passing")
     assert (row["state"], row["reason"], row["seconds_left"]) == ("healthy", "no_health_check", None)
     assert (row["connections"], row["received"], row["sent"]) == (1, 10, 200)
-    membership.remove(bench.call(), ["app/ecs01"])
+    taking_out.remove(bench.call(), ["app/ecs01"])
     bench.clock.advance(0.25)
     row = bench.row(data(looking.servers(bench.call())), server="app/ecs01#2")
     assert (row["membership"], row["admin"], row["state"]) == ("leaving", "ready", "draining")
@@ -110,7 +110,7 @@ def test_a_server_with_its_three_facts_and_its_drain(bench: Bench) -> None:
 
 def test_a_drain_without_a_deadline_is_shown_as_such(bench: Bench) -> None:
     bench.connect("api/ecs01#4")
-    membership.drain(bench.call(), ["api/ecs01"], force=True, reason="kernel")
+    taking_out.drain(bench.call(), ["api/ecs01"], force=True, reason="kernel")
     (row,) = data(looking.drains(bench.call()))
     assert (row["subject"], row["seconds_left"], row["deadline"]) == ("api/ecs01#4", "never", "never")
     assert (row["cause"], row["who"], row["why"], row["state"]) == ("operator", "ada", "kernel", "running")
@@ -120,7 +120,7 @@ def test_a_drain_without_a_deadline_is_shown_as_such(bench: Bench) -> None:
 
 def test_a_drain_with_its_times(bench: Bench) -> None:
     one, _ = bench.connect("app/ecs01#2", 2)
-    membership.remove(bench.call(), ["app/ecs01"])
+    taking_out.remove(bench.call(), ["app/ecs01"])
     bench.clock.advance(1.5)
     one.end()
     (row,) = data(looking.drains(bench.call()))
@@ -181,7 +181,7 @@ def test_connections_of_a_group_a_server_and_one_stay_of_it(bench: Bench) -> Non
     (first,) = bench.connect("app/ecs01#2")
     (other,) = bench.connect("app/ecs02#3")
     (apart,) = bench.connect("api/ecs01#4")
-    membership.remove(bench.call(), ["app/ecs01"])
+    taking_out.remove(bench.call(), ["app/ecs01"])
     membership.add(bench.call(), "app", "ecs01", "10.0.0.9:80")
     (second,) = bench.connect("app/ecs01#5")
 
@@ -202,11 +202,11 @@ def test_connections_of_a_group_a_server_and_one_stay_of_it(bench: Bench) -> Non
 
 def test_rule_64_receipts_of_all_times_and_of_late(bench: Bench) -> None:
     one, _ = bench.connect("app/ecs01#2", 2)
-    membership.remove(bench.call(), ["app/ecs01"], timeout=5.0, reason="old")
+    taking_out.remove(bench.call(), ["app/ecs01"], timeout=5.0, reason="old")
     one.end()
     bench.clock.advance(5)
     bench.clock.advance(100)
-    membership.drain(bench.call(), ["app/ecs02"], force=True)
+    taking_out.drain(bench.call(), ["app/ecs02"], force=True)
     first, second = data(looking.receipts(bench.call()))
     assert (first["subject"], first["cause"], first["outcome"]) == ("app/ecs01#2", "deregistered", "cut")
     assert (first["connections"], first["finished"], first["cut"], first["kept"]) == (2, 1, 1, 0)
@@ -223,7 +223,7 @@ def test_rule_64_receipts_of_all_times_and_of_late(bench: Bench) -> None:
 
 def test_the_status_is_one_screen_of_everything(bench: Bench) -> None:
     bench.connect("app/ecs01#2")
-    membership.remove(bench.call(), ["app/ecs01"])
+    taking_out.remove(bench.call(), ["app/ecs01"])
     bench.balancer.problems = ("lb.toml: no",)
     bench.clock.advance(61.4)
     screen = data(looking.status(bench.call()))

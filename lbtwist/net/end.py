@@ -1,0 +1,114 @@
+"""One side of a relay: a protocol that passes what it receives to the other side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol as Shape
+
+from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import IConsumer, IHalfCloseableProtocol, IPushProducer, ITCPTransport
+from twisted.internet.protocol import Protocol
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+
+class IBetween(Shape):
+    """What joins two ends, and hears what becomes of them."""
+
+    touched: float
+    """When a byte last moved."""
+
+    def connected(self, end: End) -> None:
+        """It has its transport."""
+
+    def half_closed(self, end: End) -> None:
+        """It has shut its sending side down."""
+
+    def lost(self, end: End, *, orderly: bool) -> None:
+        """Its connection is closed, by a reset unless `orderly`."""
+
+
+class IEndTransport(ITCPTransport, IConsumer, IPushProducer):
+    """What the transports of a relay provide: Twisted's for TCP and Unix sockets, and ours."""
+
+
+@implementer(IHalfCloseableProtocol, IPushProducer)
+class End(Protocol):
+    """One side of a relay: what it receives, the other side's transport sends.
+
+    As a producer it is the other side's back-pressure: it stops reading while that one holds bytes.
+    """
+
+    transport: IEndTransport
+    peer: End
+
+    def __init__(self, relay: IBetween, seconds: Callable[[], float]) -> None:
+        self.relay = relay
+        self.received = 0
+        self.ended = False
+        """It has shut its sending side down."""
+        self.lost = False
+        self.held = False
+        """Bytes for it wait in our memory, because it does not take them."""
+        self._seconds = seconds
+
+    def connectionMade(self) -> None:
+        self.relay.connected(self)
+
+    def dataReceived(self, data: bytes) -> None:
+        self.received += len(data)
+        self.relay.touched = self._seconds()
+        self.peer.transport.write(data)
+
+    def readConnectionLost(self) -> None:
+        self.ended = True
+        self.relay.touched = self._seconds()
+        self.relay.half_closed(self)
+
+    def writeConnectionLost(self) -> None:
+        self._caught_up()
+
+    def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
+        self.lost = True
+        self.relay.lost(self, orderly=reason.check(ConnectionDone) is not None)
+
+    def pauseProducing(self) -> None:
+        self.peer.held = True
+        if not self.lost:
+            self.transport.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        self.peer._caught_up()
+        if not self.lost:
+            self.transport.resumeProducing()
+
+    def stopProducing(self) -> None:
+        """The other side is gone; `Relay.lost` closes this one."""
+
+    def _caught_up(self) -> None:
+        """It has taken what was held for it, and the end of the other side where that had one."""
+        self.held = False
+        self.relay.touched = self._seconds()
+        if self.peer.lost:
+            # Everything that came before the other side's reset has been passed on; now the reset is.
+            self.reset()
+
+    def reset(self) -> None:
+        """Close it so that it sees a reset; what is held for it is dropped."""
+        if not self.lost:
+            self.transport.unregisterProducer()
+            self.transport.abortConnection()
+
+    def close(self) -> None:
+        """Close it as rule 5 says: FIN where it was given everything, a reset where not."""
+        if self.held:
+            self.reset()
+        elif not self.lost:
+            self.transport.unregisterProducer()
+            self.transport.loseConnection()
+
+    def part(self) -> None:
+        """Both sides are closed. Without its references nothing of it waits for the garbage collector."""
+        del self.relay
+        if hasattr(self, "peer"):
+            del self.peer

@@ -1,0 +1,50 @@
+"""One listener in the data plane: its policy, its live connections, and the way to its servers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from lbtwist.model.plane import ListenerPolicy, Member
+from lbtwist.net.dialing import IDialer
+from lbtwist.net.live import Ledger
+from lbtwist.net.rotation import GroupRotation
+from lbtwist.net.sweep import Sweep
+
+
+class Means(NamedTuple):
+    """What the connections of every listener work with."""
+
+    dialer: IDialer
+    sweep: Sweep
+    seconds: Callable[[], float]
+    ledger_of: Callable[[Member], Ledger]
+    """The live connections of a member, and their counters."""
+    server_failed: Callable[[Member, str], None]
+    """Told of each connect that failed, and why."""
+
+
+class Frontend:
+    """What a client's connection is admitted by, and finds its server with."""
+
+    def __init__(self, policy: ListenerPolicy, group: GroupRotation, means: Means) -> None:
+        self.policy = policy
+        self.group = group
+        self.ledger = Ledger()
+        # A connection asks for these again and again: one step, not two.
+        self.dialer, self.sweep, self.seconds, self.ledger_of, self.server_failed = means
+
+    @property
+    def full(self) -> bool:
+        """It has as many connections as it may."""
+        limit = self.policy.max_connections
+        return limit > 0 and len(self.ledger.live) >= limit
+
+    def adopt(self, policy: ListenerPolicy, group: GroupRotation) -> None:
+        """Other limits and another group from now on; established connections are not touched."""
+        idle_changed = policy.idle_timeout != self.policy.idle_timeout
+        self.policy = policy
+        self.group = group
+        if idle_changed:
+            for connection in self.ledger.live.values():
+                connection.watch_idle()
