@@ -298,10 +298,10 @@ def test_what_a_client_sends_while_the_next_server_is_sought_is_not_lost() -> No
 def test_no_idle_timeout_runs_while_the_next_server_is_sought() -> None:
     bench = relaying(connect_timeout=60.0)
     _, failing = bench.connected()
-    bench.serve(2, after=IDLE)
+    bench.serve(2, after=IDLE + 3)
     bench.pass_time(IDLE - 1)
     failing.transport.loseConnection()
-    bench.pass_time(IDLE + 0.1)
+    bench.pass_time(IDLE + 3.1)
     assert bench.view().server == "app/s2#2"
 
 
@@ -319,14 +319,12 @@ def test_a_close_takes_no_longer_than_a_tenth_of_a_second_though_it_is_asked_for
     first, second = sides(bench, sender)
     lingering(first)
     bench.plane.cut(EVERYTHING)
-    for _ in range(4):
-        assert bench.tally().live == 1
+    id = bench.view().id
+    for _ in range(3):
         bench.clock.advance(0.05)
-        (view,) = [*bench.plane.connections(EVERYTHING), *([None] * (1 - bench.tally().live))]
-        if view is not None:
-            assert bench.plane.cut_connection(view.id)
-            assert bench.plane.cut(EVERYTHING) == 0
-    bench.settle()
+        assert bench.plane.cut(EVERYTHING) == 0
+        assert bench.plane.cut_connection(id)
+    bench.clock.advance(0.05)
     assert (bench.tally().live, bench.tally().cut) == (0, 1)
     assert (closed(first), closed(second)) == ("reset", "fin")
     assert bench.timers == 0
