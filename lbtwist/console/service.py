@@ -120,7 +120,9 @@ class ConsoleService(Service):
         )
         self._port = self._listen(settings.endpoint, self._factory)
         log.info(
-            "console: on {endpoint}, host key {key}", endpoint=shown(self._port.getHost()), key=self.fingerprint
+            "console: on {endpoint}, host key {key}",
+            endpoint=shown(self._port.getHost()),
+            key=self.fingerprint,
         )
 
     def _paths(self) -> dict[Role, Path]:

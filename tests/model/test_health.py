@@ -7,8 +7,7 @@ from itertools import takewhile
 from hypothesis import given
 from hypothesis import strategies as some
 
-from lbtwist.model.health import CheckResult, HealthRecord, Thresholds, Verdict
-from lbtwist.model.registration import Health
+from lbtwist.model.health import CheckResult, Health, HealthRecord, Thresholds, Verdict
 
 PASS = CheckResult(True, "status 200", 0.1)
 FAIL = CheckResult(False, "refused", 0.1)
