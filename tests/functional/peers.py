@@ -144,11 +144,11 @@ class Watch:
 class Server:
     """A server that greets with its name and answers each line with it; it sees each connection's end."""
 
-    def __init__(self, name: str, watch: Watch) -> None:
+    def __init__(self, name: str, watch: Watch, host: str = HOST) -> None:
         self.name = name
         self.sides: list[Side] = []
         self._watch = watch
-        self._listening = socket.create_server((HOST, 0), backlog=BACKLOG)
+        self._listening = socket.create_server((host, 0), backlog=BACKLOG)
         self.address: Address = self._listening.getsockname()
         watch.listen(self._listening, self._accepted)
 

@@ -1,0 +1,37 @@
+"""Groups whose servers are checked, and what the log tells of them."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable, Sequence
+
+from tests.functional.balancer import Balancer
+from tests.functional.peers import Server
+from tests.functional.real_servers import ServerProcess
+from tests.functional.waiting import eventually
+
+PROMPT = "interval = 1\ntimeout = 0.3\nhealthy_threshold = 1\nunhealthy_threshold = 2\n"
+"""Checks that find out as soon as the schema allows, and don't fall for a single failure."""
+
+
+def named(servers: Iterable[ServerProcess | Server]) -> dict[str, str]:
+    """What a configuration says of them."""
+    return {server.name: str(server) for server in servers}
+
+
+def health_check(keys: str, group: str = "app") -> str:
+    """A group's table of its checks; to be given last of all keys of the group."""
+    return f"[server_groups.{group}.health_check]\n{PROMPT}{keys}\n"
+
+
+def becomes(lb: Balancer, servers: str | Sequence[str], health: str, seconds: float = 10.0) -> float:
+    """Wait until each of them (`app/ecs01`) is `failing`, or `passing`; returns when it was seen."""
+    for server in [servers] if isinstance(servers, str) else servers:
+        told = re.compile(rf"{re.escape(server)}#\d+ is (failing|passing):")
+        eventually(
+            lambda: told.findall(lb.log)[-1:] == [health],  # noqa: B023
+            seconds,
+            lambda: f"{server} {health} in:\n{lb.log}",  # noqa: B023
+        )
+    return time.monotonic()
