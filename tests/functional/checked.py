@@ -11,18 +11,25 @@ from tests.functional.peers import Server
 from tests.functional.real_servers import ServerProcess
 from tests.functional.waiting import eventually
 
-PROMPT = "interval = 1\ntimeout = 0.3\nhealthy_threshold = 1\nunhealthy_threshold = 2\n"
-"""Checks that find out as soon as the schema allows, and don't fall for a single failure."""
-
 
 def named(servers: Iterable[ServerProcess | Server]) -> dict[str, str]:
     """What a configuration says of them."""
     return {server.name: str(server) for server in servers}
 
 
-def health_check(keys: str, group: str = "app") -> str:
-    """A group's table of its checks; to be given last of all keys of the group."""
-    return f"[server_groups.{group}.health_check]\n{PROMPT}{keys}\n"
+def health_check(keys: str, group: str = "app", healthy_threshold: int = 1) -> str:
+    """A group's table of its checks; to be given last of all keys of the group.
+
+    They find out as soon as the schema allows, and don't fall for a single failure.
+    """
+    return f"""
+[server_groups.{group}.health_check]
+interval = 1
+timeout = 0.3
+healthy_threshold = {healthy_threshold}
+unhealthy_threshold = 2
+{keys}
+"""
 
 
 def becomes(lb: Balancer, servers: str | Sequence[str], health: str, seconds: float = 10.0) -> float:

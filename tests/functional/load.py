@@ -126,3 +126,12 @@ def talks(client: Side) -> None:
     client.heard.clear()
     client.say("are you there?\n")
     client.hear(": are you there?\n")
+
+
+def turned_away(watch: Watch, address: Address) -> bool:
+    """Whether a new client is closed without a word; else it is greeted, and leaves."""
+    client = watch.connect(address)
+    eventually(lambda: bool(client.heard) or client.end is not None)
+    client.leave()
+    client.ended()
+    return not client.heard
