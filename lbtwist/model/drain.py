@@ -108,6 +108,8 @@ class Drain:
     """The counters at the start."""
     causes: dict[Cause, Because] = field(default_factory=dict)
     state: State = State.RUNNING
+    resumes: bool = False
+    """Health checks that pass take the cause of health away, by the setting when it came (rules 23, 24)."""
 
     @property
     def ended(self) -> bool:

@@ -98,7 +98,7 @@ class GroupHealth:
         if registration.health is Health.FAILING:
             if verdict.own:
                 self._drain(registration, result.reason)
-        elif self._settings.connection_draining.recovery is Recovery.RESUME:
+        elif registration.drain is not None and registration.drain.resumes:
             self._drains.withdraw(registration, Cause.HEALTH)
             self._publish()
 
@@ -119,11 +119,14 @@ class GroupHealth:
 
     def _drain(self, registration: Registration, reason: str) -> None:
         """Rules 21, 22 and 27; a removal drain is not touched (rule 17)."""
-        timeout = self._settings.connection_draining.unhealthy_timeout
-        if timeout is None or not registration.registered:
+        settings = self._settings.connection_draining
+        timeout = settings.unhealthy_timeout
+        if timeout is None or not registration.registered or not self._plane.tally(registration.scope).live:
             return
-        if self._plane.tally(registration.scope).live:
-            self._drains.drain(registration, Cause.HEALTH, _CHECKS._replace(why=reason), timeout)
+        again = registration.drain is not None and Cause.HEALTH in registration.drain.causes
+        self._drains.drain(registration, Cause.HEALTH, _CHECKS._replace(why=reason), timeout)
+        if registration.drain is not None and not again:
+            registration.drain.resumes = settings.recovery is Recovery.RESUME
 
     def _request(self, registration: Registration, requested: bool) -> None:
         """The server asks to be drained, or answers that it does so no longer (rule 31)."""
