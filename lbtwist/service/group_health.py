@@ -127,6 +127,7 @@ class GroupHealth:
         self._drains.drain(registration, Cause.HEALTH, _CHECKS._replace(why=reason), timeout)
         if registration.drain is not None and not again:
             registration.drain.resumes = settings.recovery is Recovery.RESUME
+        self._publish_if_open()
 
     def _request(self, registration: Registration, requested: bool) -> None:
         """The server asks to be drained, or answers that it does so no longer (rule 31)."""

@@ -79,11 +79,11 @@ class MemberDrains:
         self._ended(registration)
 
     def _leave_seats(self, registration: Registration, drain: Drain) -> None:
-        """Seats whose connections have ended are given up, where it has got a further one (rule 29)."""
-        drained: Scope = drain.scope
-        rest = [seat for seat in registration.seats if seat not in drained.numbers]
-        tally = self._plane.tally(drained)
-        if rest and not tally.live:
-            registration.past += tally
-            self._plane.forget(drained)
-            registration.seats = rest
+        """Seats that drained are given up where they have no connection; the one for new ones stays."""
+        for number in [seat for seat in registration.seats[:-1] if seat in drain.scope.numbers]:
+            seat = Scope.registration(number)
+            tally = self._plane.tally(seat)
+            if not tally.live:
+                registration.past += tally
+                registration.seats.remove(number)
+                self._plane.forget(seat)
