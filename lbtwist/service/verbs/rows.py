@@ -91,7 +91,7 @@ def server_row(balancer: LoadBalancer, registration: Registration) -> Row:
         "admin": registration.admin.value,
         "health": registration.health.value,
         "state": registration.state,
-        "reason": registration.reason or _of_others(balancer, registration, tally.live),
+        "reason": _reason(balancer, registration, tally.live),
         "weight": registration.weight,
         "connections": tally.live,
         "total": tally.total,
@@ -104,13 +104,11 @@ def server_row(balancer: LoadBalancer, registration: Registration) -> Row:
     }
 
 
-def _of_others(balancer: LoadBalancer, registration: Registration, live: int) -> str:
-    """What holds it back that is not its own: its limit is reached, or others have the turn."""
+def _reason(balancer: LoadBalancer, registration: Registration, live: int) -> str:
+    """What holds it back: of its own, its limit, or that others have the turn; else what there is to say."""
     group = balancer.groups.get(registration.group)
-    if group is None:
-        return ""
-    conditions = group.members.conditions(registration, live, group.choice)
-    return next((condition.reason for condition in conditions if not condition.holds), "")
+    conditions = group.members.conditions(registration, live, group.choice) if group else ()
+    return next((condition.reason for condition in conditions if not condition.holds), registration.reason)
 
 
 def unresolved_row(group: ServerGroup, server: NamedServer) -> Row:
