@@ -171,12 +171,15 @@ class ServerGroup(Service):
         """Take out of rotation and drain; at the end they are drained and registered (rule 60), or with
         `Admin.MAINT` in maintenance and not checked any more; after `until` seconds ready (rule 61)."""
         for registration in registrations:
-            registration.admin = admin
+            if admin is not Admin.MAINT:
+                self.health.begin_anew(registration)
+            registration.admin = _with_maintenance(registration, admin)
             registration.because = because
             self._returning.forget(registration)
             if until is not None:
                 self._returning.schedule(registration, until)
         self._publication.publish()
+        self.health.begin(registrations)
         return [self._drains.drain(each, OPERATOR_CAUSES[admin], because, timeout) for each in registrations]
 
     def ready(self, registration: Registration, because: Because) -> None:
@@ -327,6 +330,12 @@ def servers_of(settings: GroupSettings) -> dict[Address, Wanted]:
         for name, server in settings.servers.items()
         if isinstance(server.address, Address)
     }
+
+
+def _with_maintenance(registration: Registration, admin: Admin) -> Admin:
+    """A drain that maintenance has begun ends with maintenance, whatever joins it (rule 32)."""
+    drain = registration.drain
+    return Admin.MAINT if drain is not None and Cause.MAINTENANCE in drain.causes else admin
 
 
 def _describe(registration: Registration, wanted: Wanted) -> None:
