@@ -7,7 +7,7 @@ import math
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from lbtwist.interfaces import IDataPlane
-from lbtwist.model.drain import Drain
+from lbtwist.model.drain import Drain, State
 
 STEP = 0.05
 """Seconds between two cuts at the least; more than one connection is cut at a time for that."""
@@ -30,7 +30,7 @@ class Spread:
         """The drain has a deadline, or another one."""
         self.stop()
         drain = self._drain
-        if self._seconds and not drain.ended and math.isfinite(drain.deadline):
+        if self._seconds and drain.state is State.RUNNING and math.isfinite(drain.deadline):
             # Not before the drain began: a spread that is longer is shortened to it.
             wait = max(0.0, drain.deadline - self._seconds - self._clock.seconds())
             self._timer = self._clock.callLater(wait, self._next)
