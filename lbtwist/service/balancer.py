@@ -176,6 +176,11 @@ class LoadBalancer(MultiService):
         waiting = gatherResults([listener.serving for listener in self.listeners.values()])
         return waiting.addCallback(lambda _: None)
 
+    def checked(self) -> Deferred[None]:
+        """Fires when each server has been checked once, where that does not take too long (rule 30)."""
+        waiting = gatherResults([group.health.first_results() for group in self.groups.values()])
+        return waiting.addCallback(lambda _: None)
+
     def hurry(self) -> None:
         """Cut at once what a shutdown still waits for: the second SIGTERM (rule 70)."""
         self._hurried = True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
@@ -45,6 +45,8 @@ class GroupHealth:
         self._makers = makers
         self._clock = clock
         self._checks = makers.checks(settings)
+        self._waiting: list[Deferred[None]] = []
+        """Who waits for the first results."""
 
     def new_record(self) -> HealthRecord | None:
         """What is known of a new registration; None where nothing is checked (rule 30)."""
@@ -65,17 +67,26 @@ class GroupHealth:
         if self._checks is not None and not _is_checked(registration):
             self._checks.end(registration)
 
+    def first_results(self) -> Deferred[None]:
+        """Fires when each server has been checked once, after one check's timeout at the latest (rule 30)."""
+        settings = self._settings.health_check
+        if settings is None or self._all_known:
+            return succeed(None)
+        waiter: Deferred[None] = Deferred(self._waiting.remove)
+        self._waiting.append(waiter)
+        return waiter.addTimeout(settings.timeout, self._clock, onTimeoutCancel=lambda *_: None)
+
     def stop(self) -> None:
-        """Check nothing more."""
-        if self._checks is not None:
-            self._checks.stop()
+        """Check nothing more; nobody waits for results any more."""
+        self._end_checks()
+        self._tell_waiting()
 
     def change(self, settings: GroupSettings) -> None:
         """Other settings: with other checks the counts begin anew, and the states stay (rules 26, 30)."""
         before, self._settings = self._settings, settings
         if settings.health_check == before.health_check:
             return
-        self.stop()
+        self._end_checks()
         self._checks = self._makers.checks(settings)
         for registration in self._members:
             self._change_record(registration)
@@ -95,6 +106,8 @@ class GroupHealth:
         state = registration.health.value
         self.log.info("{server} is {state}: {why}", server=registration.label, state=state, why=result.reason)
         self._publish()
+        if self._waiting and self._all_known:
+            self._tell_waiting()
         if registration.health is Health.FAILING:
             if verdict.own:
                 self._drain(registration, result.reason)
@@ -116,6 +129,21 @@ class GroupHealth:
     def probe(self, registration: Registration) -> Deferred[CheckResult]:
         """One check of it now; where it is checked, the result counts."""
         return self.fresh(registration) or self._makers.probe(self._settings).check(registration.address)
+
+    @property
+    def _all_known(self) -> bool:
+        return self._checks is None or all(
+            r.health is not Health.UNKNOWN for r in self._members if _is_checked(r)
+        )
+
+    def _tell_waiting(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for each in waiting:
+            each.callback(None)
+
+    def _end_checks(self) -> None:
+        if self._checks is not None:
+            self._checks.stop()
 
     def _drain(self, registration: Registration, reason: str) -> None:
         """Rules 21, 22 and 27; a removal drain is not touched (rule 17)."""

@@ -27,7 +27,8 @@ def notify(address: str, *lines: str) -> None:
 
 
 class Notifier(Service):
-    """READY once it listens, STATUS while it runs, STOPPING when it leaves.
+    """READY once it listens and its servers were checked (rule 30), STATUS while it runs, STOPPING when
+    it leaves.
 
     Does nothing without NOTIFY_SOCKET in the environment.
     """
@@ -51,9 +52,10 @@ class Notifier(Service):
             self._beat.stop()
 
     def _ready(self) -> None:
-        self._balancer.listening().addCallback(self._listening)
+        listening = self._balancer.listening()
+        listening.addCallback(lambda _: self._balancer.checked()).addCallback(self._checked)
 
-    def _listening(self, _: object) -> None:
+    def _checked(self, _: object) -> None:
         if not self._balancer.leaving:
             notify(self._address, "READY=1", f"MAINPID={os.getpid()}")
         if self.running:

@@ -9,6 +9,7 @@ import ssl
 import subprocess
 import sys
 import threading
+import time
 import urllib.request
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -113,6 +114,8 @@ class HealthPage(ThreadingHTTPServer):
         self.status = 200
         self.fields: dict[str, str] = {}
         self.body = b""
+        self.delay = 0.0
+        """Seconds before each answer."""
         self.asked = 0
         """How many requests it was sent."""
         self._context = issued and _context(issued, cast(Path, files))
@@ -176,6 +179,7 @@ class _Page(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         page = self.server
         page.asked += 1
+        time.sleep(page.delay)
         self.send_response(page.status)
         for name, value in page.fields.items():
             self.send_header(name, value)

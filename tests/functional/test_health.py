@@ -183,6 +183,16 @@ def test_rule_31_a_server_asks_to_be_drained(tmp_path: Path, watch: Watch) -> No
             talks(clients[0])
 
 
+def test_rule_30_ready_is_said_when_it_is_known_who_is_well(tmp_path: Path, watch: Watch) -> None:
+    with checked_servers(watch, "ecs01", "ecs02") as servers:
+        for server in servers:
+            server.page.delay = 0.2
+        servers[0].page.status = 503
+        text = app(named(servers), group=health_check(f'type = "http"\nport = {servers[0].page.port}'))
+        with Balancer(tmp_path, text) as lb:
+            assert [asked(watch, lb.address) for _ in range(4)] == ["ecs02"] * 4
+
+
 def test_https_checks_believe_the_authority_of_ca_alone(tmp_path: Path, watch: Watch) -> None:
     ours, (host, other) = authority(), ("127.0.1.1", "127.0.1.2")
     (tmp_path / "ca.pem").write_bytes(ours.pem)
