@@ -80,7 +80,7 @@ class Dialer(FakeDialer):
         def watched() -> IProtocol:
             self.may_join(address)
             end = cast(End, build())
-            self.joined(end.relay, self.wires[-1])
+            self.joined(cast(Relay, end.relay), self.wires[-1])
             return end
 
         return super().dial(address, watched, timeout, failed)

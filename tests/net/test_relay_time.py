@@ -133,6 +133,10 @@ def test_a_reset_waits_for_what_is_held_and_comes_then(sender: str) -> None:
     first.transport.abortConnection()
     bench.settle()
     assert bench.view().activity == "closing"
+    moved = bench.tally().moved
+    second.transport.write(b"to nobody")
+    bench.settle()
+    assert bench.tally().moved == moved
     second.transport.resumeProducing()
     bench.settle()
     assert second.count == CAPACITY + 10 + (sender == "client")
