@@ -188,6 +188,32 @@ def test_rule_4_when_empty_fires_with_the_last_one(scope: Scope) -> None:
     assert waits == [[None], [None]]
 
 
+@pytest.mark.parametrize("how", ["end", "cut", "fail"])
+def test_who_is_told_finds_all_in_order(how: str) -> None:
+    """The connection has ended in all scopes, its place is free, and its server has no more of it."""
+    bench = started()
+    bench.rotate(member(1, max_connections=1), member(2), scheduler="rr")
+    client, server = bench.connected()
+    seen: list[Any] = []
+
+    def look(_: None) -> None:
+        seen.append((bench.tally(1).live, bench.tally().live, 1 in bench.plane._groups["app"]._busy))
+        bench.plane.cut(EVERYTHING)
+
+    bench.plane.when_empty(FIRST).addCallback(look)
+    if how == "end":
+        client.transport.abortConnection()
+    elif how == "cut":
+        bench.plane.cut(FIRST)
+    else:
+        server.transport.abortConnection()
+    bench.settle()
+    assert seen == [(0, 1 if how == "fail" else 0, False)]
+    assert bench.tally().live == 0
+    assert len(bench.accepted[2]) == 0
+    assert bench.timers == 0
+
+
 def test_rule_12_one_that_ends_elsewhere_empties_nothing() -> None:
     bench = started()
     hold(bench, 1)
