@@ -97,6 +97,7 @@ def test_rule_4_empty_at_once_and_empty_later() -> None:
     assert (first, second) == ([], [])
     end(leases[1])
     assert (first, second) == ([None], [None])
+    assert fired(ledger.when_empty()) == [None]
     end(Lease(ledger, Connection(3)))
     assert (first, second) == ([None], [None])
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from twisted.internet.defer import CancelledError, Deferred
 
-from lbtwist.model.plane import EVERYTHING, Scope, Tally
-from tests.net.bench import WEB, Bench, closed, member
+from lbtwist.model.plane import EVERYTHING, ListenerPolicy, Scope, Tally
+from tests.net.bench import ENDPOINT, WEB, Bench, closed, member
 
 OTHER = 2
 FIRST, SECOND, THIRD = (Scope.registration(number) for number in (1, 2, 3))
@@ -62,6 +62,15 @@ def test_a_bound_listener_accepts_when_it_is_served() -> None:
     assert outcome(bench.plane.stop_accepting(WEB)) == [None]
     assert bench.ports[0].closed
     assert bench.plane.address(WEB) == ""
+
+
+def test_one_that_is_closed_before_it_was_served_never_accepts() -> None:
+    bench = Bench()
+    bench.plane.bind(WEB, ENDPOINT)
+    assert outcome(bench.plane.stop_accepting(WEB)) == [None]
+    assert outcome(bench.plane.serve(ListenerPolicy(WEB, "web", "app"))) == [None]
+    (port,) = bench.ports
+    assert (port.closed, port.factory) == (True, None)
 
 
 def test_connections_and_bytes_are_counted_by_listener_and_registration() -> None:

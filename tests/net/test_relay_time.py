@@ -265,6 +265,21 @@ def test_rule_14_a_slow_peer_that_takes_what_is_held_is_alive(sender: str) -> No
     assert bench.tally().live == 0
 
 
+@either
+def test_rule_14_an_end_is_a_sign_of_life_while_the_other_direction_is_held(sender: str) -> None:
+    bench = relaying()
+    first, second = sides(bench, sender)
+    second.transport.pauseProducing()
+    first.transport.write(bytes(CAPACITY + 10))
+    bench.pass_time(1)
+    second.transport.loseWriteConnection()
+    bench.settle()
+    bench.pass_time(IDLE - 0.1)
+    assert bench.tally().live == 1
+    bench.pass_time(0.3)
+    assert bench.tally().live == 0
+
+
 def test_an_idle_timeout_begins_when_there_is_a_server() -> None:
     bench = relaying(connect_timeout=60.0)
     bench.serve(1, after=IDLE + 5)
