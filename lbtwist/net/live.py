@@ -56,14 +56,15 @@ class Ledger:
         self.total += 1
 
     def leave(self, connection: ILive, *, cut: bool) -> None:
-        """It has ended, and is never entered again. Raises KeyError when it is not here."""
+        """It has ended, and is never entered again; `tell_if_empty` is still to be called.
+
+        Raises KeyError when it is not here.
+        """
         del self.live[connection.id]
         self._received += connection.received
         self._sent += connection.sent
         if cut:
             self.cut += 1
-        if not self.live and self._waiters:
-            self._tell_empty()
 
     def tally(self) -> Tally:
         """All counters, with what the live connections have moved so far."""
@@ -84,10 +85,13 @@ class Ledger:
         self._waiters.append(waiter)
         return waiter
 
-    def _tell_empty(self) -> None:
-        waiters, self._waiters = self._waiters, []
-        for waiter in waiters:
-            waiter.callback(None)
+    def tell_if_empty(self) -> None:
+        """Tell who waits for it: when those who left have left all their ledgers, or one is told of a
+        connection that another counts as live."""
+        if not self.live and self._waiters:
+            waiters, self._waiters = self._waiters, []
+            for waiter in waiters:
+                waiter.callback(None)
 
 
 class Lease:
@@ -100,9 +104,13 @@ class Lease:
         self._connection = connection
         ledger.enter(connection)
 
-    def release(self, *, cut: bool) -> None:
-        """Give the place back. Raises RuntimeError the second time."""
+    def release(self, *, cut: bool) -> Ledger:
+        """Give the place back, and return the ledger, for `tell_if_empty`.
+
+        Raises RuntimeError the second time.
+        """
         ledger, self._ledger = self._ledger, None
         if ledger is None:
             raise RuntimeError(f"connection {self._connection.id}: its lease was released before")
         ledger.leave(self._connection, cut=cut)
+        return ledger

@@ -46,6 +46,7 @@ class DirectPort:
         self._poller = poller
         self._reactor = reactor
         self._socket = _bound(endpoint)
+        self._file = SocketFile.of(self._socket)
         self._port: ListeningPort | None = None
 
     def accept(self, factory: IProtocolFactory) -> Deferred[None]:
@@ -58,8 +59,8 @@ class DirectPort:
 
     def close(self) -> Deferred[None]:
         if self._port is None:
-            if file := SocketFile.of(self._socket):
-                file.remove()
+            if self._file is not None:
+                self._file.remove()
             self._socket.close()
             return succeed(None)
         return self._port.stopListening()

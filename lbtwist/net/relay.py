@@ -8,7 +8,7 @@ from lbtwist.model.plane import ConnectionView, Member
 from lbtwist.net.dispatch import Dispatch
 from lbtwist.net.end import End
 from lbtwist.net.frontend import Frontend
-from lbtwist.net.live import Lease
+from lbtwist.net.live import Lease, Ledger
 from lbtwist.net.sockaddr import shown
 
 CLOSE_TIMEOUT = 0.1
@@ -224,10 +224,13 @@ class Relay:
         server.reset()
         # Counted while it is leased: a registration that is leaving may be gone with the lease.
         self._frontend.ledger_of(member).failed += 1
-        self._release()
+        left = self._release()
         self._member = None
-        self._frontend.server_failed(member, "closed before any byte was passed")
         self._go_on()
+        # Who hears of it may cut, rotate and forget: it is told when all is in order.
+        self._frontend.server_failed(member, "closed before any byte was passed")
+        if left is not None:
+            left.tell_if_empty()
 
     def _follow(self, end: End, *, orderly: bool) -> None:
         """One side was closed with the other still open: it gets what it is owed, and the same end."""
@@ -250,19 +253,21 @@ class Relay:
     def _finish(self) -> None:
         if self._dispatch is not None:
             self._dispatch.cancel()
-        self._release()
-        # Whoever hears that its registration is empty may cut all: it must not stay in the sweep.
+        assert self._place is not None
         self._frontend.sweep.leave(self)
-        place, self._place = self._place, None
-        if place is not None:
-            place.release(cut=self._cut)
+        ledgers = (self._release(), self._place.release(cut=self._cut))
         for end in self._ends:
             end.part()
+        for ledger in ledgers:
+            if ledger is not None:
+                ledger.tell_if_empty()
 
-    def _release(self) -> None:
-        """The server has this connection no more."""
+    def _release(self) -> Ledger | None:
+        """The server has this connection no more. Returns the ledger that it left, where there was one."""
         lease, self._lease = self._lease, None
-        if lease is not None:
-            assert self._member is not None
-            lease.release(cut=self._cut)
-            self._group.give_back(self._member.number)
+        if lease is None:
+            return None
+        assert self._member is not None
+        ledger = lease.release(cut=self._cut)
+        self._group.give_back(self._member.number)
+        return ledger

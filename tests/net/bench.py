@@ -19,7 +19,6 @@ from lbtwist.model.endpoint import Endpoint, parse_endpoint
 from lbtwist.model.plane import ConnectionView, ListenerPolicy, Member, Rotation, Scope, Tally
 from lbtwist.model.schedule import BUILT_IN
 from lbtwist.net.dialing import DialFailure
-from lbtwist.net.factory import RelayFactory
 from lbtwist.net.plane import DataPlane
 from lbtwist.net.sweep import Sweep
 from tests.net.fakes import CAPACITY, FakeDialer, Wire
@@ -107,6 +106,7 @@ class Bench:
         self.make_end = make_end
         self.dialer = make_dialer(self.clock, chunk, capacity)
         self.ports: list[FakePort] = []
+        self.by_listener: dict[int, FakePort] = {}
         self.plane = DataPlane(self.clock, self.dialer, self.sweep, self._open, make_scheduler)
         self.observer = Observer()
         self.plane.observe(self.observer)
@@ -119,6 +119,7 @@ class Bench:
         policy = ListenerPolicy(number, f"l{number}", group, **keys)
         if not self.plane.address(number):
             self.plane.bind(number, ENDPOINT)
+            self.by_listener[number] = self.ports[-1]
         self.plane.serve(policy)
 
     def serve(self, number: int, after: float = 0.0) -> None:
@@ -149,7 +150,8 @@ class Bench:
         wire = Wire(self.clock, self.chunk, self.capacity)
         wire.server._peer = IPv4Address("TCP", host, next(self._clients))
         end = self.make_end()
-        factory = RelayFactory(self.plane._frontends[listener], self.plane._ids)
+        factory = self.by_listener[listener].factory
+        assert factory is not None
         wire.accept(factory, end)
         return end
 

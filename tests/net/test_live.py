@@ -37,6 +37,11 @@ def fired(waiting: Deferred[None]) -> list[object]:
     return results
 
 
+def end(lease: Lease) -> None:
+    """Its connection has ended, and left no other ledger."""
+    lease.release(cut=False).tell_if_empty()
+
+
 def test_a_new_ledger_is_empty() -> None:
     assert Ledger().tally() == Tally()
 
@@ -88,11 +93,12 @@ def test_rule_4_empty_at_once_and_empty_later() -> None:
     assert fired(ledger.when_empty()) == [None]
     leases = [Lease(ledger, Connection(number)) for number in range(2)]
     first, second = fired(ledger.when_empty()), fired(ledger.when_empty())
-    leases[0].release(cut=False)
+    end(leases[0])
     assert (first, second) == ([], [])
-    leases[1].release(cut=False)
+    end(leases[1])
     assert (first, second) == ([None], [None])
-    Lease(ledger, Connection(3)).release(cut=False)
+    assert fired(ledger.when_empty()) == [None]
+    end(Lease(ledger, Connection(3)))
     assert (first, second) == ([None], [None])
 
 
@@ -106,7 +112,7 @@ def test_who_hears_that_it_is_empty_may_fill_it_and_wait_again() -> None:
         again.append(fired(ledger.when_empty()))
 
     ledger.when_empty().addCallback(refill)
-    lease.release(cut=False)
+    end(lease)
     assert again == [[]]
     assert ledger.tally().live == 1
 
@@ -120,7 +126,7 @@ def test_cancelling_ends_the_waiting_and_no_other() -> None:
     (failure,) = second
     assert failure.check(CancelledError)  # type: ignore[attr-defined]
     assert ledger.tally().live == 1
-    lease.release(cut=False)
+    end(lease)
     assert (first, len(second), third) == ([None], 1, [None])
 
 
@@ -130,5 +136,28 @@ def test_cancelling_another_when_it_is_empty() -> None:
     waits = [ledger.when_empty() for _ in range(3)]
     waits[0].addCallback(lambda _: waits[1].cancel())
     first, second, third = map(fired, waits)
-    lease.release(cut=False)
+    end(lease)
     assert (first, len(second), third) == ([None], 1, [None])
+
+
+def test_who_waits_is_told_when_all_is_left() -> None:
+    listener, server = Ledger(), Ledger()
+    connection = Connection(1)
+    place, lease = Lease(listener, connection), Lease(server, connection)
+    told = fired(server.when_empty())
+    ledgers = lease.release(cut=False), place.release(cut=False)
+    assert ledgers == (server, listener)
+    assert told == []
+    listener.tell_if_empty()
+    assert told == []
+    server.tell_if_empty()
+    assert told == [None]
+
+
+def test_nobody_is_told_of_one_that_is_not_empty() -> None:
+    ledger = Ledger()
+    lease = Lease(ledger, Connection(1))
+    Lease(ledger, Connection(2))
+    told = fired(ledger.when_empty())
+    end(lease)
+    assert told == []

@@ -133,6 +133,10 @@ def test_a_reset_waits_for_what_is_held_and_comes_then(sender: str) -> None:
     first.transport.abortConnection()
     bench.settle()
     assert bench.view().activity == "closing"
+    moved = bench.tally().moved
+    second.transport.write(b"to nobody")
+    bench.settle()
+    assert bench.tally().moved == moved
     second.transport.resumeProducing()
     bench.settle()
     assert second.count == CAPACITY + 10 + (sender == "client")
@@ -258,6 +262,21 @@ def test_rule_14_a_slow_peer_that_takes_what_is_held_is_alive(sender: str) -> No
     bench.pass_time(IDLE - 1)
     assert bench.tally().live == 1
     bench.pass_time(1.3)
+    assert bench.tally().live == 0
+
+
+@either
+def test_rule_14_an_end_is_a_sign_of_life_while_the_other_direction_is_held(sender: str) -> None:
+    bench = relaying()
+    first, second = sides(bench, sender)
+    second.transport.pauseProducing()
+    first.transport.write(bytes(CAPACITY + 10))
+    bench.pass_time(1)
+    second.transport.loseWriteConnection()
+    bench.settle()
+    bench.pass_time(IDLE - 0.1)
+    assert bench.tally().live == 1
+    bench.pass_time(0.3)
     assert bench.tally().live == 0
 
 
