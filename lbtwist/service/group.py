@@ -75,6 +75,8 @@ class ServerGroup(Service):
         """Its servers that are given by name."""
         self._returning = Returning(around.clock, lambda r: self.ready(r, Because("maint --for")))
         self._emptied: Callable[[], None] | None = None
+        self._beginning: set[str] = set()
+        """Names of servers that begin with the group, those that are not resolved yet."""
 
     @property
     def choice(self) -> Choice:
@@ -89,7 +91,8 @@ class ServerGroup(Service):
     def startService(self) -> None:
         """Register the servers of the settings and publish them."""
         super().startService()
-        self._publication.begin_together(self.add(servers_of(self.settings), Because("file")))
+        self._beginning.update(self.settings.servers)
+        self.add(servers_of(self.settings), Because("file"))
         self.named.follow(self.settings)
         if self.discovery is not None:
             self.discovery.start()
@@ -128,6 +131,7 @@ class ServerGroup(Service):
             self.members.check_free(wanted.name, address)
         mode = rejoin or self.settings.connection_draining.rejoin
         added = [self._admit(address, wanted, mode) for address, wanted in servers.items()]
+        self._begin_together(added)
         self.health.begin(added)
         self._publication.publish()
         for registration in added:
@@ -296,6 +300,12 @@ class ServerGroup(Service):
         registration.record = self.health.new_record()
         self.members.register(registration, earlier if rejoin is not Rejoin.ALONGSIDE else ())
         return registration
+
+    def _begin_together(self, added: Sequence[Registration]) -> None:
+        """Those that come when nobody is there, or that the group began with, do not start slowly."""
+        nobody = not self.choice.registrations
+        self._publication.begin_together(r for r in added if nobody or r.name in self._beginning)
+        self._beginning.difference_update(r.name for r in added)
 
     def _take_back(self, registration: Registration, wanted: Wanted) -> Registration:
         registration.name = wanted.name

@@ -74,7 +74,7 @@ class Publication:
             self.publish()
 
     def begin_together(self, registrations: Iterable[Registration]) -> None:
-        """These begin with their group: none of them is late, and starts slowly, for its first check."""
+        """These begin together: none of them is late, and starts slowly, for its first check."""
         self._slow_start.exempt(registrations)
 
     def when_taking(self, registration: Registration) -> Deferred[None]:

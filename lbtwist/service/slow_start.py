@@ -18,8 +18,8 @@ STEP = 1.0
 class SlowStart:
     """The ramps of one group's servers, linear from 1 % to 100 % of their weight.
 
-    Only where the group already has a server that is not itself starting; ended by whatever takes the
-    server out of rotation.
+    Only where the group already has a server that is not itself starting, or the first of those that begin
+    together would carry what the others do not take yet; ended by whatever takes the server out of rotation.
     """
 
     def __init__(self, clock: IReactorTime, publish: Callable[[], None]) -> None:
@@ -32,7 +32,7 @@ class SlowStart:
         self._beat.clock = clock
 
     def exempt(self, registrations: Iterable[Registration]) -> None:
-        """These begin together with the group: the order of their first checks makes none of them late."""
+        """These begin together, as their group does: the order of their first checks makes none late."""
         self._exempt.update(registrations)
 
     def follow(self, before: Choice, after: Choice, length: float) -> None:
@@ -46,7 +46,7 @@ class SlowStart:
         if length and settled and not (before.fail_open or after.fail_open):
             for registration in now - staying - self._exempt:
                 self._begin(registration)
-        self._exempt = {r for r in self._exempt - now if r.health is Health.UNKNOWN}
+        self._exempt = {r for r in self._exempt if r.health is Health.UNKNOWN and r.registered}
         self._keep_beat()
 
     def stop(self) -> None:
