@@ -50,3 +50,17 @@ class ServerFailed(LBError):
 
 class NoServer(LBError):
     """No server of the group may take a new connection, or each that may has failed."""
+
+
+class BadMessage(LBError):
+    """A peer's HTTP message can't be read, or not in one way only: nothing of it is passed on.
+
+    `status` says whose fault it is and what the client is answered: 400–431, 501, 505 or 508 where the
+    client's message is bad, 502 where the server's is. `reason` is for logs and repeats nothing of the
+    message.
+    """
+
+    def __init__(self, status: int, reason: str) -> None:
+        self.status = status
+        self.reason = reason
+        super().__init__(f"{reason} ({status})")

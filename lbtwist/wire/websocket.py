@@ -134,7 +134,7 @@ class FrameTracker:
         """`data` is passed on, after all that was fed before."""
         size = len(data)
         ahead = self._ahead
-        if size < ahead:
+        if size <= ahead:
             self._ahead = ahead - size
         # One whole small frame, between two, leaves everything as it is.
         elif ahead or size < 2 or size != _SHORT[data[1]] or not _PLAIN[data[0]]:

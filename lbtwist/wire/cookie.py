@@ -1,0 +1,22 @@
+"""The cookie that keeps a client on its server, among those that are the server's own: RFC 6265."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def cookie(values: Sequence[bytes], name: bytes) -> bytes | None:
+    """What the cookie `name` has in the Cookie fields of a request; the first, where it stands twice."""
+    for pair in b";".join(values).split(b";"):
+        key, _, value = pair.partition(b"=")
+        if key.strip(b" \t") == name:
+            return value.strip(b" \t")
+    return None
+
+
+def without_cookie(value: bytes, name: bytes) -> bytes:
+    """A value of Cookie without each cookie `name`; empty when it has no other."""
+    if name not in value:
+        return value
+    pairs = (pair.strip(b" \t") for pair in value.split(b";"))
+    return b"; ".join(pair for pair in pairs if pair and pair.partition(b"=")[0].rstrip(b" \t") != name)

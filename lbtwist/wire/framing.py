@@ -1,0 +1,77 @@
+"""How long a body is: RFC 9112, section 6.3, without its leniencies."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from enum import Enum
+from typing import NamedTuple
+
+from lbtwist.errors import BadMessage
+
+MAX_LENGTH = 2**63 - 1
+"""A larger Content-Length would be another number to a server that counts in 64 bits."""
+
+_LENGTH = re.compile(rb"[0-9]{1,19}")
+
+
+class Kind(Enum):
+    """How the end of a body is found."""
+
+    NONE = "no body"
+    LENGTH = "so many bytes"
+    CHUNKED = "chunks"
+    UNTIL_CLOSE = "until the connection ends"
+
+
+class Framing(NamedTuple):
+    """How a body is framed on one connection."""
+
+    kind: Kind
+    length: int = 0
+    """Bytes, where `kind` is LENGTH."""
+
+    @property
+    def is_empty(self) -> bool:
+        """True when it is certain, before a byte is read, that the body has none."""
+        return self.kind is Kind.NONE or (self.kind is Kind.LENGTH and not self.length)
+
+
+NO_BODY = Framing(Kind.NONE)
+CHUNKED = Framing(Kind.CHUNKED)
+UNTIL_CLOSE = Framing(Kind.UNTIL_CLOSE)
+
+
+def declared(known: Mapping[bytes, Sequence[bytes]], version: bytes) -> Framing:
+    """The framing that the fields of a message declare; NO_BODY when they say nothing of one.
+
+    Raises BadMessage: 501 for a transfer coding besides chunked, 400 for whatever two readers could
+    read in two ways.
+    """
+    lengths = known.get(b"content-length")
+    codings = known.get(b"transfer-encoding")
+    if codings is not None:
+        if version == b"1.0":
+            raise BadMessage(400, "Transfer-Encoding in HTTP/1.0")
+        if lengths is not None:
+            raise BadMessage(400, "Content-Length with Transfer-Encoding")
+        return _chunked(codings)
+    return NO_BODY if lengths is None else Framing(Kind.LENGTH, _length(lengths))
+
+
+def _length(values: Sequence[bytes]) -> int:
+    if len(values) > 1:
+        raise BadMessage(400, "more than one Content-Length")
+    if not _LENGTH.fullmatch(values[0]) or (length := int(values[0])) > MAX_LENGTH:
+        raise BadMessage(400, "bad Content-Length")
+    return length
+
+
+def _chunked(values: Sequence[bytes]) -> Framing:
+    value = b",".join(values)
+    if value.lower() == b"chunked":
+        return CHUNKED
+    parts = [part.strip(b" \t").lower() for part in value.split(b",")]
+    if parts[-1] != b"chunked" or parts.count(b"chunked") > 1 or b"" in parts:
+        raise BadMessage(400, "Transfer-Encoding does not end in one chunked")
+    raise BadMessage(501, "a transfer coding besides chunked")

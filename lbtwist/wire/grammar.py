@@ -1,0 +1,34 @@
+"""The grammar of fields: RFC 9110, section 5, with each repetition possessive, so that time is linear."""
+
+from __future__ import annotations
+
+import re
+
+TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]++"
+TOKEN_BYTES = frozenset(b"!#$%&'*+.^_`|~-0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
+TEXT = rb"[\t -~\x80-\xff]*+"
+"""What a value or a reason is made of: no control bytes but HTAB."""
+FIELDS = rb"(?:%b:%b\r\n)*+" % (TOKEN, TEXT)
+"""Field lines with their ends: no white space before a colon, no folded lines (RFC 9112, section 5)."""
+
+FOLD = bytes(range(256)).lower().replace(b"_", b"-")
+"""The table behind `folded`, where the call itself would be what takes the time."""
+
+# A comment or a quoted string may hold a comma: no list that is read here has one.
+_LIST = re.compile(rb"[ \t]*+(?:%b)?+[ \t]*+(?:,[ \t]*+(?:%b)?+[ \t]*+)*+" % (TOKEN, TOKEN))
+
+
+def folded(name: bytes) -> bytes:
+    """The name of a field as it is compared: in small letters, and with `-` for `_`.
+
+    Servers that hand fields on as variables (RFC 3875, section 4.1.18) take `X_Forwarded_For` for
+    X-Forwarded-For, so both are one here.
+    """
+    return name.translate(FOLD)
+
+
+def tokens(value: bytes) -> list[bytes] | None:
+    """The tokens of a list (RFC 9110, section 5.6.1), empty elements left out; None if it is none."""
+    if not _LIST.fullmatch(value):
+        return None
+    return [token for part in value.split(b",") if (token := part.strip(b" \t"))]

@@ -1,0 +1,146 @@
+"""The head of a request: parsed strictly, or refused with the status that its sender is answered."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from lbtwist.errors import BadMessage
+from lbtwist.wire.connection import NO_OPTIONS, connection_options, keeps_alive
+from lbtwist.wire.forwarded import FORWARDED
+from lbtwist.wire.framing import Framing, declared
+from lbtwist.wire.grammar import FIELDS, TOKEN, TOKEN_BYTES
+from lbtwist.wire.head import FRAMING, HOP_BY_HOP, Field, head_length, sort_fields, split_fields
+from lbtwist.wire.target import parse_host, parse_target, refuse_climbing, refuse_other_host
+from lbtwist.wire.via import refuse_loop
+
+_HEAD = re.compile(rb"(%b) ([!-~]++) HTTP/([0-9]\.[0-9])\r\n(%b)\r\n" % (TOKEN, FIELDS))
+_KNOWN = (
+    HOP_BY_HOP | FRAMING | FORWARDED | {b"host", b"cookie", b"via", b"expect", b"trailer", b"http2-settings"}
+)
+_VERSIONS = frozenset({b"1.1", b"1.0"})
+_REFUSED_METHODS = frozenset({b"TRACE", b"CONNECT"})
+_NONE: Sequence[bytes] = ()
+
+
+class RequestHead(NamedTuple):
+    """A request without its body. Names and values are those that were received."""
+
+    method: bytes
+    target: bytes
+    """As it was received."""
+    path: bytes
+    """As it was received, without the query; `*` for the server as a whole."""
+    onward: bytes
+    """The target for the next server: path and query."""
+    authority: bytes
+    """Host and port as the client wrote them; empty for HTTP/1.0 without them."""
+    host: bytes
+    """What is routed by: in small letters and without the port; empty as `authority` is."""
+    version: bytes
+    """1.1 or 1.0."""
+    framing: Framing
+    keep_alive: bool
+    """Whether the client takes another response after this one."""
+    expects_continue: bool
+    """Whether the client waits with its body for a 100 (RFC 9110, section 10.1.1)."""
+    upgrade: bytes | None
+    """`websocket` when it counts; any other upgrade is as if it had never been there."""
+    options: frozenset[bytes]
+    """The options of Connection, folded."""
+    fields: Sequence[Field]
+    """All fields in order."""
+    known: Mapping[bytes, Sequence[bytes]]
+    """The values of the fields that are understood here, by their folded names."""
+    plain: Sequence[Field]
+    """The other fields, in order."""
+
+
+def parse_request_head(
+    data: bytes, name: bytes = b"lbtwist", strict_path: bool = False
+) -> tuple[RequestHead, bytes] | None:
+    """The head that `data` begins with and the rest; None while there is no whole one yet.
+
+    `name` is our own in Via. With `strict_path` a path that servers resolve to another one is refused.
+    One empty line before a request is passed over (RFC 9112, section 2.2). Raises BadMessage with 400,
+    405, 414, 431, 501, 505 or 508, as soon as nothing that could follow mends it.
+    """
+    if data.startswith(b"\r\n"):
+        data = data[2:]
+    if not data or data == b"\r":
+        return None
+    if data[0] not in TOKEN_BYTES:
+        raise BadMessage(400, "not a request")
+    length = head_length(data)
+    if not length:
+        return None
+    return _parse(data, length, name, strict_path), data[length:]
+
+
+def _parse(data: bytes, length: int, name: bytes, strict_path: bool) -> RequestHead:
+    match = _HEAD.fullmatch(data, 0, length)
+    if match is None:
+        raise BadMessage(400, "not a request")
+    method, received, version = match.group(1, 2, 3)
+    fields = split_fields(data, match.start(4), match.end(4))
+    _refuse_line(method, version)
+    known, plain = sort_fields(fields, _KNOWN)
+    target = parse_target(method, received)
+    if strict_path:
+        refuse_climbing(target.path)
+    authority = _authority(known.get(b"host", _NONE), version) or target.authority
+    host = parse_host(authority) if authority else b""
+    refuse_other_host(target, authority)
+    options = connection_options(known[b"connection"]) if b"connection" in known else NO_OPTIONS
+    framing = declared(known, version)
+    if b"via" in known:
+        refuse_loop(known[b"via"], name)
+    return RequestHead(
+        method,
+        received,
+        target.path,
+        target.onward,
+        authority,
+        host,
+        version,
+        framing,
+        keeps_alive(version, options),
+        b"expect" in known and _expects_continue(known[b"expect"], version, framing),
+        _upgrade(known[b"upgrade"], method, version, options, framing) if b"upgrade" in known else None,
+        options,
+        fields,
+        known,
+        plain,
+    )
+
+
+def _refuse_line(method: bytes, version: bytes) -> None:
+    if version not in _VERSIONS:
+        raise BadMessage(505, "not HTTP/1.0 or HTTP/1.1")
+    if method in _REFUSED_METHODS:
+        raise BadMessage(405, "TRACE or CONNECT")
+
+
+def _authority(hosts: Sequence[bytes], version: bytes) -> bytes:
+    if len(hosts) == 1 and hosts[0]:
+        return hosts[0]
+    if hosts or version == b"1.1":
+        raise BadMessage(400, "not one Host")
+    return b""
+
+
+def _expects_continue(values: Sequence[bytes], version: bytes, framing: Framing) -> bool:
+    return version == b"1.1" and not framing.is_empty and b"100-continue" in map(bytes.lower, values)
+
+
+def _upgrade(
+    values: Sequence[bytes], method: bytes, version: bytes, options: frozenset[bytes], framing: Framing
+) -> bytes | None:
+    if [value.lower() for value in values] != [b"websocket"] or b"upgrade" not in options:
+        return None
+    if method != b"GET" or version != b"1.1":
+        return None
+    if not framing.is_empty:
+        raise BadMessage(400, "an upgrade with a body")
+    return b"websocket"
