@@ -69,21 +69,23 @@ def test_rules_61_and_65_a_host_in_maintenance_comes_back_by_itself(tmp_path: Pa
             assert lb.state("other/ecs01")["state"] == "healthy"
 
 
-def test_rule_61_now_cuts_at_once(tmp_path: Path, watch: Watch) -> None:
+def test_rules_60_and_61_cut_now_and_ready_when_a_check_has_passed(tmp_path: Path, watch: Watch) -> None:
     with checked_servers(watch, "ecs01", "ecs02") as servers, Balancer(tmp_path, over(servers)) as lb:
-        client = client_of("ecs01", watch, lb.address)
+        client, page = client_of("ecs01", watch, lb.address), servers[0].page
         (receipt,) = lb.ask("maint", "app/ecs01", "--now", "--wait", status=CUT)
         assert (receipt["cause"], receipt["cut"]) == ("maintenance", 1)
         assert receipt["seconds"] < 0.1
         client.ended()
-
-        servers[0].page.status = 503
-        (row,) = lb.ask("ready", "app/ecs01", "--wait", "--limit", "0.5", status=LIMIT)
-        assert (row["state"], row["admin"]) == ("unhealthy", "ready")
-        servers[0].page.status = 200
-        told = servers[0].page.asked
+        told = page.asked
         (row,) = lb.ask("ready", "app/ecs01", "--wait", "--limit", "5")
-        assert (row["state"], servers[0].page.asked > told) == ("healthy", True)
+        assert (row["state"], page.asked > told) == ("healthy", True)
+
+        lb.ask("drain", "app/ecs01", "--wait")
+        page.status = 503
+        (row,) = lb.ask("ready", "app/ecs01", "--wait", "--limit", "0.5", status=LIMIT)
+        assert (row["admin"], row["last_check"]) == ("ready", "status 503 not in 200-399")
+        page.status = 200
+        lb.ask("ready", "app/ecs01", "--wait", "--limit", "5")
         assert {asked(watch, lb.address) for _ in range(4)} == {"ecs01", "ecs02"}
 
 
