@@ -1,8 +1,9 @@
-"""The documents say what is there: links, files, verbs, options, exit codes, shapes, valid examples."""
+"""The documents say what is there: links, files, verbs, options, exit codes, shapes, words, examples."""
 
 from __future__ import annotations
 
 import ast
+import inspect
 import json
 import re
 import runpy
@@ -11,36 +12,53 @@ import subprocess
 import sys
 import sysconfig
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from itertools import pairwise
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from lbtwist.console.command import usage
 from lbtwist.console.execution import INTERRUPTED
+from lbtwist.model import members, registration
+from lbtwist.model.address import Address
 from lbtwist.model.config import parse
-from lbtwist.model.drain import TRANSITIONS
-from lbtwist.service.verbs import rows
+from lbtwist.model.config.draining import Recovery, Rejoin
+from lbtwist.model.config.health_check import TYPES
+from lbtwist.model.drain import TRANSITIONS, Cause
+from lbtwist.model.failopen import FailOpen
+from lbtwist.model.schedule import BUILT_IN
+from lbtwist.service.sources.registry import BUILT_IN as SOURCES
+from lbtwist.service.verbs import explaining, looking, rows
 from lbtwist.service.verbs.registry import VERBS
 from lbtwist.service.verbs.verb import Exit
 from lbtwist.tap import Options
+from tests.functional.test_scheduler_plugin import PLUGIN
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 UNIT = ROOT / "etc" / "lbtwist.service"
 TWISTD = Path(sysconfig.get_path("scripts"), "twistd")
-SHAPES = {
-    "A listener": "listener_row",
-    "A group": "group_row",
-    "A server": "server_row",
-    "A connection": "connection_row",
-    "A drain": "drain_row",
-    "A receipt": "receipt_row",
+SHAPES: Mapping[str, Callable[..., object]] = {
+    "The status": looking.status,
+    "A listener": rows.listener_row,
+    "A group": rows.group_row,
+    "A server": rows.server_row,
+    "The answer to why": explaining.why,
+    "A connection": rows.connection_row,
+    "A drain": rows.drain_row,
+    "A receipt": rows.receipt_row,
 }
-"""The headings of the shapes in docs/console.md, and the functions that make such rows."""
+"""The headings of the shapes in docs/console.md, and the functions that make them."""
+HEADS = ("key", "verb", "code", "role", "type", "state", "reason", "condition")
+"""What stands over the first column of a table."""
 
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\[[^]]*\]\(([^)\s]+)\)")
+_NUMBERED = re.compile(r"^([0-9]+)\. ", re.MULTILINE)
+_RULE = re.compile(r"\*\*([0-9]+)\.\*\*")
+_NAMED_RULES = re.compile(r"\brules? ([0-9]+(?:(?:, | and | to )[0-9]+)*)")
 _PATH = re.compile(r"(?<![\w./-])(?:lbtwist|tests|docs|etc|benchmarks|twisted)/[\w./-]*[\w/]")
 
 
@@ -82,8 +100,9 @@ def section(text: str, heading: str) -> str:
 def first_cells(text: str) -> Iterator[str]:
     """The first cell of each row of the tables in `text`, without heads."""
     for line in text.splitlines():
-        if line.startswith("| ") and not line.startswith(("| key ", "| verb ", "| code ", "| role ")):
-            yield line.split("|")[1].strip()
+        cell = line.split("|")[1].strip() if line.startswith("| ") else ""
+        if cell and cell not in HEADS:
+            yield cell
 
 
 def words(text: str) -> set[str]:
@@ -130,7 +149,8 @@ def test_examples_of_json_are_json(page: Path) -> None:
 def test_there_are_examples_to_look_at() -> None:
     """The two tests before this one would pass on documents in which nothing is found."""
     assert len(examples(ROOT / "README.md", "toml")) == 2
-    assert all(examples(ROOT / "docs" / name, "toml") for name in ("draining.md", "console.md"))
+    for name in ("draining.md", "console.md", "health-checks.md", "schedulers.md", "discovery.md"):
+        assert examples(ROOT / "docs" / name, "toml")
     assert examples(ROOT / "docs" / "console.md", "json")
     assert _PATH.findall("see `etc/lb.toml`, /etc/lbtwist/lb.toml.") == ["etc/lb.toml"]
 
@@ -167,7 +187,7 @@ def test_every_verb_has_a_section_and_no_other_does() -> None:
 def test_a_verb_is_told_with_its_usage_options_and_role(name: str) -> None:
     verb = VERBS[name]
     told = section(section(read("docs/console.md"), "The verbs"), name)
-    assert [line.strip() for line in told.splitlines() if line.startswith("    ")] == [usage(verb)]
+    assert [line.strip() for line in prose(told).splitlines() if line.startswith("    ")] == [usage(verb)]
     assert f"Role `{verb.role.name.lower()}`." in " ".join(told.split())
 
 
@@ -186,23 +206,141 @@ def test_every_exit_code_is_told_and_no_other() -> None:
 
 def test_every_verb_s_answer_is_told() -> None:
     shapes = section(read("docs/console.md"), "Shapes of the JSON").partition("\n### ")[0]
-    told = [name for cell in first_cells(shapes) for name in words(cell)]
-    assert sorted(told) == sorted(VERBS)
+    assert sorted(told_in(shapes)) == sorted(VERBS)
 
 
 @pytest.mark.parametrize("heading", SHAPES)
-def test_the_shape_of_a_row_is_told_whole(heading: str) -> None:
-    told = {word for cell in first_cells(section(read("docs/console.md"), heading)) for word in words(cell)}
-    assert told == keys_of_row(SHAPES[heading])
+def test_a_shape_is_told_whole(heading: str) -> None:
+    assert set(told_in(section(read("docs/console.md"), heading))) == keys_of(SHAPES[heading])
 
 
-def keys_of_row(function: str) -> set[str]:
-    """The keys of the dictionary that a function of rows.py returns."""
-    tree = ast.parse(Path(rows.__file__).read_text(encoding="utf-8"))
-    (found,) = (node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == function)
-    (made,) = (node.value for node in found.body if isinstance(node, ast.Return))
+def told_in(text: str) -> list[str]:
+    """What stands in backquotes in the first cells of the tables in `text`."""
+    return [word for cell in first_cells(text) for word in words(cell)]
+
+
+def keys_of(function: Callable[..., object]) -> set[str]:
+    """The keys of the dictionary that `function` returns, by itself or as what a Result has."""
+    (found,) = ast.parse(inspect.getsource(function)).body
+    (made,) = (node.value for node in ast.walk(found) if isinstance(node, ast.Return))
+    made = made.args[0] if isinstance(made, ast.Call) else made
     assert isinstance(made, ast.Dict)
     return {str(ast.literal_eval(key)) for key in made.keys if key}
+
+
+def test_every_state_is_told_and_no_other() -> None:
+    assert set(told_in(states_and_reasons("state"))) == texts_of(registration, "state", "_HEALTH_STATES")
+
+
+def test_every_reason_is_told_and_no_other() -> None:
+    """Those of drains; those of a server's own conditions; those that depend on the others of its group."""
+    own = texts_of(registration, "reason", "_admin_reason", "_drain_reason") | {
+        text
+        for node in ast.walk(tree_of(registration))
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "_Test"
+        for text in texts_in(node.args[3])
+    }
+    of_others = {
+        text
+        for node in ast.walk(definition(members, "conditions"))
+        if isinstance(node, ast.IfExp)
+        for text in texts_in(node)
+    } - {"yes"}
+    causes = {cause.word for cause in Cause}
+    assert set(told_in(states_and_reasons("reason"))) == (causes | own | of_others) - {""}
+
+
+def states_and_reasons(head: str) -> str:
+    """The table with that head."""
+    return (
+        section(read("docs/console.md"), "States and reasons")
+        .partition(f"| {head} |")[2]
+        .partition("\n\n")[0]
+    )
+
+
+def tree_of(module: ModuleType) -> ast.Module:
+    return ast.parse(inspect.getsource(module))
+
+
+def definition(module: ModuleType, name: str) -> ast.AST:
+    """Where `name` is defined in `module`: a function, a method or a table."""
+    (found,) = (
+        node
+        for node in ast.walk(tree_of(module))
+        if getattr(node, "name", "") == name
+        or (isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == name)
+    )
+    return found
+
+
+def texts_in(node: ast.AST) -> set[str]:
+    """The texts that `node` has, but docstrings."""
+    told = {each.value for each in ast.walk(node) if isinstance(each, ast.Expr)}
+    return {
+        each.value
+        for each in ast.walk(node)
+        if isinstance(each, ast.Constant) and isinstance(each.value, str) and each not in told
+    }
+
+
+def texts_of(module: ModuleType, *names: str) -> set[str]:
+    """The texts in those definitions."""
+    return {text for name in names for text in texts_in(definition(module, name))}
+
+
+def test_every_condition_is_told_and_no_other() -> None:
+    """Those that the verb `why` shows, in their order."""
+    one = registration.Registration(1, "app", "ecs01", Address("10.0.0.1", 80))
+    shown = members.Members("app").conditions(one, 0, members.Choice((one,)))
+    told = section(section(read("docs/console.md"), "The verbs"), "why")
+    assert told_in(told) == [condition.name for condition in shown]
+
+
+def test_every_scheduler_has_a_section_and_no_other_does() -> None:
+    page = read("docs/schedulers.md")
+    assert headings(section(page, "The schedulers"), 3) == list(BUILT_IN)
+    assert set(told_in(page.partition("\n## ")[0])) == set(BUILT_IN)
+
+
+def test_the_scheduler_of_another_package_is_the_one_that_is_tested() -> None:
+    assert [body.strip() for body in examples(ROOT / "docs" / "schedulers.md", "python")] == [PLUGIN.strip()]
+
+
+def test_every_source_has_a_section_and_no_other_does() -> None:
+    told = headings(section(read("docs/discovery.md"), "Discovered"), 3)
+    assert told == [*SOURCES, "A source of your own"]
+
+
+def test_every_type_of_check_is_told_and_no_other() -> None:
+    assert set(told_in(section(read("docs/health-checks.md"), "What is asked"))) == set(TYPES)
+
+
+def test_every_way_to_recover_rejoin_and_open_is_told() -> None:
+    for page in ("docs/draining.md", "docs/health-checks.md"):
+        assert {*Recovery, *FailOpen} <= {word.strip('"') for word in words(prose(read(page)))}
+    assert set(Rejoin) <= words(prose(read("docs/draining.md")))
+
+
+def test_a_rule_is_told_once_and_in_no_numbered_list() -> None:
+    """Markdown counts the numbers of lists itself, and shows 6 for a rule 8 that stands after a rule 5."""
+    rules = _RULE.findall(read("docs/draining.md"))
+    assert len(rules) > 40
+    assert len(rules) == len(set(rules))
+
+
+@every_page
+def test_numbers_of_lists_count_on(page: Path) -> None:
+    numbers = [int(number) for number in _NUMBERED.findall(prose(page.read_text(encoding="utf-8")))]
+    assert all(number in (1, before + 1) for before, number in pairwise([0, *numbers]))
+
+
+@every_page_for_users
+def test_rules_that_are_named_are_told(page: Path) -> None:
+    rules = {int(number) for number in _RULE.findall(read("docs/draining.md"))}
+    text = " ".join(page.read_text(encoding="utf-8").split())
+    named = {int(number) for list in _NAMED_RULES.findall(text) for number in re.findall("[0-9]+", list)}
+    assert named - rules == set()
 
 
 def test_every_option_of_the_command_line_is_told_and_no_other() -> None:
