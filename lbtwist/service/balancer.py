@@ -27,7 +27,7 @@ from lbtwist.net.assembly import data_plane
 from lbtwist.service.draining import Drains, RunningDrain
 from lbtwist.service.group import ServerGroup, Surroundings
 from lbtwist.service.listener import Listener
-from lbtwist.service.live import LiveChanges, LiveSettings, is_written
+from lbtwist.service.live import LiveEdit, LiveSettings, is_written
 from lbtwist.service.makers import Makers, make_scheduler, makers, read_again
 from lbtwist.service.shares import Shares
 
@@ -73,8 +73,8 @@ class LoadBalancer(MultiService):
         """What the last reload refused; empty when it was applied."""
         self.reload: Callable[[], Deferred[list[str]]] = _no_file
         """Reads the file again, where there is one; fails with what is wrong in it."""
-        self.change_live: Callable[[LiveChanges], Deferred[list[str]]] = lambda changes: _no_file()
-        """Sets these live settings and no others; fails with what is wrong in them."""
+        self.change_live: Callable[[LiveEdit], Deferred[list[str]]] = lambda edit: _no_file()
+        """Sets these live, or takes them back; fails with what is wrong in them."""
         self._group_services = _room("server_groups", self)
         self._listener_services = _room("listeners", self)
         self._numbers = count(1)

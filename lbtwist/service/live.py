@@ -21,7 +21,11 @@ class LiveChange(NamedTuple):
     who: str
 
 
+_END = 271_828
+"""Stands as the value of a key whose path is read: with another one the key itself had a value in it."""
 LiveChanges = Mapping[KeyPath, LiveChange]
+LiveEdit = Mapping[KeyPath, LiveChange | None]
+"""What an operator sets; None takes back what was set."""
 
 
 class LiveSettings:
@@ -30,6 +34,11 @@ class LiveSettings:
     def __init__(self, parse: Parse) -> None:
         self.changes: LiveChanges = {}
         self._parse = parse
+
+    def edited(self, edit: LiveEdit) -> LiveChanges:
+        """What is set live, with this edit made."""
+        edited = {**self.changes, **edit}
+        return {path: change for path, change in edited.items() if change is not None}
 
     def with_changes(self, filed: Config, changes: LiveChanges) -> Config:
         """What the file says with these changes instead. Raises ConfigurationError."""
@@ -41,15 +50,16 @@ class LiveSettings:
         return self._parse(document)
 
     def outdated(self, old: Config, new: Config) -> list[KeyPath]:
-        """Keys that were set live and that the file has changed since: there the file wins."""
+        """Keys that were set live and that the file has changed since, or whose table it has dropped or
+        added: there the file wins."""
         before, after = plain(old), plain(new)
-        return [path for path in self.changes if value_at(before, path) != value_at(after, path)]
+        return [path for path in self.changes if _found(before, path) != _found(after, path)]
 
 
 def read_path(key: str) -> KeyPath:
     """`server_groups.app.scheduler` as its steps; a name with a dot is quoted. Raises UsageError."""
     try:
-        steps: Any = tomllib.loads(f"{key} = 0")
+        steps: Any = tomllib.loads(f"{key} = {_END}")
     except tomllib.TOMLDecodeError:
         raise UsageError(f"{key!r} is not a key path, as server_groups.app.scheduler") from None
     path = []
@@ -58,6 +68,8 @@ def read_path(key: str) -> KeyPath:
             raise UsageError(f"{key!r} is not a key path")
         step, steps = next(iter(steps.items()))
         path.append(step)
+    if steps != _END:
+        raise UsageError(f"{key!r} is not a key path")
     return tuple(path)
 
 
@@ -77,6 +89,12 @@ def value_at(document: Any, path: Sequence[str]) -> Any:
             return None
         document = document[step]
     return document
+
+
+def _found(document: Any, path: KeyPath) -> tuple[int, Any]:
+    """How many steps of the path there are, and the value at its end."""
+    there = (end for end in range(len(path), 0, -1) if value_at(document, path[:end]) is not None)
+    return next(there, 0), value_at(document, path)
 
 
 def is_written(document: Any, path: Sequence[str]) -> bool:

@@ -14,7 +14,7 @@ from lbtwist.model.registration import Origin
 from lbtwist.service.balancer import LoadBalancer
 from lbtwist.service.group import ServerGroup, servers_of
 from lbtwist.service.listener import Listener
-from lbtwist.service.live import LiveChanges
+from lbtwist.service.live import LiveEdit
 from lbtwist.service.loading import Loaded
 
 _FILE = Because("file")
@@ -38,9 +38,9 @@ class Reloader:
         """Fires with what was changed. Fails with ConfigurationError, and nothing is changed."""
         return self._turn.run(lambda: Deferred.fromCoroutine(self._reload()))
 
-    def change_live(self, changes: LiveChanges) -> Deferred[list[str]]:
-        """Have these live settings and no others. Fires and fails as `reload`."""
-        return self._turn.run(lambda: Deferred.fromCoroutine(self._change_live(changes)))
+    def change_live(self, edit: LiveEdit) -> Deferred[list[str]]:
+        """Set these live, or take them back. Fires and fails as `reload`."""
+        return self._turn.run(lambda: Deferred.fromCoroutine(self._change_live(edit)))
 
     async def _reload(self) -> list[str]:
         balancer = self._balancer
@@ -74,11 +74,12 @@ class Reloader:
             log.warn("{key} was set live; the file has changed it since, and wins", key=".".join(path))
         return done
 
-    async def _change_live(self, changes: LiveChanges) -> list[str]:
+    async def _change_live(self, edit: LiveEdit) -> list[str]:
         balancer = self._balancer
         self._check_running()
+        changes = balancer.live.edited(edit)
         done = await apply(balancer, balancer.live.with_changes(balancer.filed, changes))
-        balancer.live.changes = dict(changes)
+        balancer.live.changes = changes
         return done
 
     def _check_running(self) -> None:

@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred
 from lbtwist.errors import ConfigurationError, Refused
 from lbtwist.model.config import plain
 from lbtwist.service.balancer import LoadBalancer
-from lbtwist.service.live import KeyPath, LiveChange, leaves, read_path, read_value, value_at
+from lbtwist.service.live import KeyPath, LiveChange, LiveEdit, leaves, read_path, read_value, value_at
 from lbtwist.service.verbs import rows
 from lbtwist.service.verbs.preview import DRY_RUN
 from lbtwist.service.verbs.verb import Call, Kind, Parameter, Result, Role, Verb
@@ -33,31 +33,28 @@ def get(call: Call, key: str | None = None) -> Result:
 
 def set_(call: Call, key: str, value: str, dry_run: bool = False) -> Deferred[Result]:
     """Set one key over what the file says, until a reload in which the file changes it too."""
-    path = read_path(key)
-    changes = {**call.balancer.live.changes, path: LiveChange(read_value(value), call.caller.name)}
-    return _change(call, changes, dry_run)
+    return _change(call, {read_path(key): LiveChange(read_value(value), call.caller.name)}, dry_run)
 
 
 def unset(call: Call, key: str, dry_run: bool = False) -> Deferred[Result]:
     """Take a live value back: the file's holds again."""
     path = read_path(key)
-    changes = dict(call.balancer.live.changes)
-    if changes.pop(path, None) is None:
+    if path not in call.balancer.live.changes:
         raise Refused(f"{key} was not set live")
-    return _change(call, changes, dry_run)
+    return _change(call, {path: None}, dry_run)
 
 
-def _change(call: Call, changes: dict[KeyPath, LiveChange], dry_run: bool) -> Deferred[Result]:
-    return Deferred.fromCoroutine(_changed(call, changes, dry_run))
+def _change(call: Call, edit: LiveEdit, dry_run: bool) -> Deferred[Result]:
+    return Deferred.fromCoroutine(_changed(call, edit, dry_run))
 
 
-async def _changed(call: Call, changes: dict[KeyPath, LiveChange], dry_run: bool) -> Result:
+async def _changed(call: Call, edit: LiveEdit, dry_run: bool) -> Result:
     balancer: LoadBalancer = call.balancer
     try:
         if dry_run:
-            balancer.live.with_changes(balancer.filed, changes)
+            balancer.live.with_changes(balancer.filed, balancer.live.edited(edit))
             return Result(["it is valid, and would be applied"])
-        done = await balancer.change_live(changes)
+        done = await balancer.change_live(edit)
     except ConfigurationError as error:
         raise Refused("\n".join(str(problem) for problem in error.problems)) from None
     return Result(done or ["nothing has changed"])
