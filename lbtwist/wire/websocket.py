@@ -144,6 +144,7 @@ class FrameTracker:
         """Go from frame to frame: `data` ends the one under way, or begins others."""
         at = self._ahead
         if self._closing or self.lost:
+            # A Close frame may end here; whatever else this is counts for nothing.
             self._ahead = 0
             return
         size = len(data)

@@ -100,6 +100,13 @@ def test_compressed_messages_and_compressed_frames_are_followed(opcode: int) -> 
     assert stands(tracking(frame(opcode, b"squeezed", compressed=True, fin=False))) == BETWEEN
 
 
+@pytest.mark.parametrize("second", [0x00, 0x01, 0x7D, 0x7E, 0x7F, 0x80, 0xFD, 0xFE, 0xFF])
+def test_every_first_byte_is_taken_for_what_it_is(second: int) -> None:
+    for first in range(256):
+        begun = bytes([first, second])
+        assert stands(tracking(begun)) == stands(tracking(*single(begun))) == standing(begun)
+
+
 def test_lengths_need_not_be_minimal() -> None:
     stream = frame(payload=b"a", width=16) + frame(payload=b"b", width=64, mask=MASK)
     assert stands(tracking(stream)) == BETWEEN
@@ -195,7 +202,7 @@ class TestLost:
             tracker = tracking(bad[:held])
             rest = bad[held:] + bytes(100)
             size = tracker.split(rest)
-            assert size <= 10
+            assert 0 < size <= 10
             tracker.feed(rest[:size])
             assert stands(tracker) == LOST
 

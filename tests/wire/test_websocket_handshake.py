@@ -42,6 +42,7 @@ def test_any_other_number_of_bytes_is_none(nonce: bytes) -> None:
         b"",
         KEY[:-1],
         KEY[:-2],
+        KEY[1:],
         KEY + b"\n",
         KEY + b"=",
         b" " + KEY,
