@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from itertools import groupby
 
 from lbtwist.errors import Refused, UsageError
+from lbtwist.model.address import parse_ipv4, parse_ipv6
 from lbtwist.model.reference import parse_reference
 from lbtwist.model.registration import Registration
 from lbtwist.service.balancer import LoadBalancer
@@ -42,11 +44,20 @@ def in_groups(found: Sequence[Found], force: bool) -> InGroups:
 
 
 def _at_host(balancer: LoadBalancer, host: str) -> list[Found]:
+    canonical = _canonical(host)
     found = [
         (group, registration)
         for group in balancer.groups.values()
-        for registration in group.members.at_host(host)
+        for registration in group.members.at_host(canonical)
     ]
     if not found:
         raise Refused(f"no server is registered at {host}")
     return found
+
+
+def _canonical(host: str) -> str:
+    """An IP address as members have theirs; else the path of a Unix socket."""
+    for parse in (parse_ipv4, parse_ipv6):
+        with suppress(ValueError):
+            return parse(host.removeprefix("[").removesuffix("]"))
+    return host.removeprefix("unix:")

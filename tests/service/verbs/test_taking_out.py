@@ -315,6 +315,21 @@ def test_rule_65_host_means_that_address_in_every_group_that_has_it(verb: Any) -
     assert (bench.rotation(), bench.rotation("api")) == (["app/ecs02#3", "app/ecs03#4"], ["api/ecs02#6"])
 
 
+@pytest.mark.parametrize(
+    ("address", "host"),
+    [
+        ("[2001:db8::1]:80", "2001:DB8:0::1"),
+        ("[2001:db8::1]:80", "[2001:db8::1]"),
+        ("10.0.0.9:80", "::ffff:10.0.0.9"),
+        ("unix:/run/app.sock", "unix:/run/app.sock"),
+        ("unix:/run/app.sock", "/run/app.sock"),
+    ],
+)
+def test_rule_65_a_host_is_known_by_each_form_of_its_address(bench: Bench, address: str, host: str) -> None:
+    membership.add(bench.call(), "app", "new", address)
+    assert states(taking_out.drain(bench.call(), host=host)) == [("app/new#7", "drained")]
+
+
 @pytest.mark.parametrize("verb", [taking_out.drain, taking_out.maint])
 def test_rule_65_host_is_all_or_nothing(verb: Any) -> None:
     bench = Bench(SHARED)
