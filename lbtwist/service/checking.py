@@ -54,6 +54,7 @@ class Checking:
         self._under_way: Deferred[CheckResult] | None = None
         self._waiting: list[Deferred[CheckResult]] = []
         self._waiting_for_next: list[Deferred[CheckResult]] = []
+        self._patient: list[Deferred[CheckResult]] = []
         self._begun = 0.0
         self._gap = interval
 
@@ -81,8 +82,8 @@ class Checking:
         under_way, self._under_way = self._under_way, None
         if under_way is not None:
             under_way.cancel()
-        waiting = self._waiting + self._waiting_for_next
-        self._waiting, self._waiting_for_next = [], []
+        waiting = self._waiting + self._waiting_for_next + self._patient
+        self._waiting, self._waiting_for_next, self._patient = [], [], []
         _tell(waiting, STOPPED)
 
     def check_now(self) -> Deferred[CheckResult]:
@@ -106,8 +107,16 @@ class Checking:
         self._waiting_for_next.append(waiter)
         return waiter
 
+    def next(self) -> Deferred[CheckResult]:
+        """The result of the next check to begin, which begins in its time: nothing is hurried."""
+        waiter: Deferred[CheckResult] = Deferred()
+        self._patient.append(waiter)
+        return waiter
+
     def _begin(self) -> None:
         self._unschedule()
+        self._waiting += self._patient
+        self._patient = []
         self._begun = self._clock.seconds()
         under_way = self._under_way = maybeDeferred(self._check.check, self.address)
         under_way.addErrback(self._raised, under_way)

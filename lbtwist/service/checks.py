@@ -61,3 +61,8 @@ class Checks:
         """The result of a check that begins after this call; None for what is not checked."""
         loop = self._loops.get(registration.number)
         return loop.fresh() if loop else None
+
+    def next(self, registration: Registration) -> Deferred[CheckResult] | None:
+        """The result of the next check of it, in its time; None for what is not checked."""
+        loop = self._loops.get(registration.number)
+        return loop.next() if loop else None

@@ -78,7 +78,8 @@ class GroupHealth:
 
     def stop(self) -> None:
         """Check nothing more; nobody waits for results any more."""
-        self._end_checks()
+        if self._checks is not None:
+            self._checks.stop()
         self._tell_waiting()
 
     def change(self, settings: GroupSettings) -> None:
@@ -86,11 +87,12 @@ class GroupHealth:
         before, self._settings = self._settings, settings
         if settings.health_check == before.health_check:
             return
-        self._end_checks()
-        self._checks = self._makers.checks(settings)
+        ended, self._checks = self._checks, self._makers.checks(settings)
         for registration in self._members:
             self._change_record(registration)
         self.begin(list(self._members))
+        if ended is not None:
+            ended.stop()  # whoever waits for a result of these asks again, and hears of the new ones
 
     def observe(self, registration: Registration, result: CheckResult) -> None:
         """What a check of it found."""
@@ -126,6 +128,10 @@ class GroupHealth:
         """The result of a check that begins after this call; None for what is not checked."""
         return self._checks.fresh(registration) if self._checks is not None else None
 
+    def next(self, registration: Registration) -> Deferred[CheckResult] | None:
+        """The result of the next check of it, in its time; None for what is not checked."""
+        return self._checks.next(registration) if self._checks is not None else None
+
     def probe(self, registration: Registration) -> Deferred[CheckResult]:
         """One check of it now; where it is checked, the result counts."""
         return self.fresh(registration) or self._makers.probe(self._settings).check(registration.address)
@@ -140,10 +146,6 @@ class GroupHealth:
         waiting, self._waiting = self._waiting, []
         for each in waiting:
             each.callback(None)
-
-    def _end_checks(self) -> None:
-        if self._checks is not None:
-            self._checks.stop()
 
     def _drain(self, registration: Registration, reason: str) -> None:
         """Rules 21, 22 and 27; a removal drain is not touched (rule 17)."""

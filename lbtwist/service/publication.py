@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
@@ -78,10 +78,12 @@ class Publication:
         self._slow_start.exempt(registrations)
 
     def when_taking(self, registration: Registration) -> Deferred[None]:
-        """Fires when it takes new connections by the rules. Fails with Refused when it is removed before.
+        """Fires when it takes new connections by the rules. Fails with Refused when it is removed.
         Cancelling it ends the waiting."""
         if self.takes(registration):
             return succeed(None)
+        if not registration.registered:
+            return fail(Refused(f"{registration.label} was removed"))
         waiters = self._waiting.setdefault(registration, [])
         waiter: Deferred[None] = Deferred(waiters.remove)
         waiters.append(waiter)

@@ -224,6 +224,27 @@ def test_fresh_begins_a_check_where_none_is_under_way(bench: Bench) -> None:
     assert (result, bench.check.begun) == ([GOOD], [0.0])
 
 
+def test_next_waits_for_the_next_check_in_its_time(bench: Bench) -> None:
+    bench.checking.start()
+    bench.clock.advance(0)
+    results: list[CheckResult] = []
+    bench.checking.next().addCallback(results.append)
+    bench.check.answer(BAD)
+    assert (results, bench.check.begun) == ([], [0.0])
+    bench.checking.next().addCallback(results.append)
+    bench.clock.advance(5)
+    bench.check.answer(GOOD)
+    assert (results, bench.check.begun) == ([GOOD, GOOD], [0.0, 5.0])
+
+
+def test_who_waits_for_the_next_check_hears_that_there_is_none(bench: Bench) -> None:
+    bench.checking.start()
+    results: list[CheckResult] = []
+    bench.checking.next().addCallback(results.append)
+    bench.checking.stop()
+    assert (results, bench.busy()) == ([STOPPED], 0)
+
+
 def test_one_that_was_not_started_checks_once_when_it_is_asked_to(bench: Bench) -> None:
     result = got(bench.checking.check_now())
     later = got(bench.checking.fresh())

@@ -64,8 +64,9 @@ async def _taken(call: Call, found: list[Found], limit: float | None, fresh: boo
 
 async def _all_take(found: list[Found], fresh: bool) -> None:
     for group, registration in found:
-        while fresh and (check := group.health.fresh(registration)) and not (await check).well:
-            pass
+        check = group.health.fresh(registration) if fresh else None
+        while check is not None and not (await check).well:
+            check = group.health.next(registration)
         await group.when_taking(registration)
 
 
