@@ -17,17 +17,17 @@ def named(servers: Iterable[ServerProcess | Server]) -> dict[str, str]:
     return {server.name: str(server) for server in servers}
 
 
-def health_check(keys: str, group: str = "app", healthy_threshold: int = 1) -> str:
-    """A group's table of its checks; to be given last of all keys of the group.
-
-    They find out as soon as the schema allows, and don't fall for a single failure.
-    """
+def health_check(
+    keys: str, group: str = "app", healthy_threshold: int = 1, unhealthy_threshold: int = 1
+) -> str:
+    """A group's table of its checks, which find out as soon as the schema allows; to be given last of all
+    keys of the group."""
     return f"""
 [server_groups.{group}.health_check]
 interval = 1
-timeout = 0.3
+timeout = 0.5
 healthy_threshold = {healthy_threshold}
-unhealthy_threshold = 2
+unhealthy_threshold = {unhealthy_threshold}
 {keys}
 """
 

@@ -19,7 +19,7 @@ from tests.functional.waiting import LATENESS, eventually, monotonic_of
 
 pytestmark = [pytest.mark.functional, pytest.mark.slow]
 
-TIMEOUT = 4.5
+TIMEOUT = 3.5
 """Seconds of a drain: in which the checks of all fail, then pass once, then twice."""
 SETTINGS = {"recovered": HOST, "all": "127.0.0.3", "never": "127.0.0.4"}
 """A group for each, and where its listener is."""

@@ -30,7 +30,7 @@ LATE = 1.0
 
 def test_rules_20_and_27_a_server_is_killed_and_started_again(tmp_path: Path, watch: Watch) -> None:
     with processes("ecs01", "ecs02", "ecs03") as servers:
-        text = app(named(servers), group=health_check('type = "tcp"'))
+        text = app(named(servers), group=health_check('type = "tcp"', unhealthy_threshold=2))
         with Balancer(tmp_path, text) as lb, Load(watch, lb.address) as load:
             load.goes_on()
             servers[0].kill()
@@ -57,11 +57,13 @@ def test_rules_20_to_25_a_server_is_stopped_and_goes_on(tmp_path: Path, watch: W
     """Two groups have it: latched, its connections are cut at the deadline; resuming, they stay."""
     with processes("ecs01", "ecs02") as servers:
         check = f'type = "http"\nport = {servers[0].health_port}'
-        text = app(named(servers), group=health_check(check), draining=f"timeout = {TIMEOUT}") + section(
+        text = app(
+            named(servers), group=health_check(check, unhealthy_threshold=2), draining=f"timeout = {TIMEOUT}"
+        ) + section(
             named(servers),
             name="resuming",
             endpoint=f"{RESUMING}:0",
-            group=health_check(check, group="resuming"),
+            group=health_check(check, "resuming", unhealthy_threshold=2),
             draining=f'timeout = {TIMEOUT}\nrecovery = "resume"',
         )
         with Balancer(tmp_path, text) as lb, contextlib.ExitStack() as stack:
@@ -103,7 +105,11 @@ def test_rules_20_to_25_a_server_is_stopped_and_goes_on(tmp_path: Path, watch: W
 def test_a_server_with_a_full_backlog_is_passed_by(tmp_path: Path, watch: Watch) -> None:
     """Who comes while it is not known waits for `connect_timeout`, and gets another (rule 20)."""
     with processes("ecs01", "ecs02", ecs01=BACKLOG) as servers:
-        text = app(named(servers), group=health_check('type = "tcp"'), listener="connect_timeout = 0.3")
+        text = app(
+            named(servers),
+            group=health_check('type = "tcp"', unhealthy_threshold=2),
+            listener="connect_timeout = 0.3",
+        )
         with Balancer(tmp_path, text) as lb, contextlib.ExitStack() as stack:
             client = client_of("ecs01", watch, lb.address)
             load = stack.enter_context(Load(watch, lb.address))
