@@ -45,7 +45,7 @@ SHAPES: Mapping[str, Callable[..., object]] = {
     "A listener": rows.listener_row,
     "A group": rows.group_row,
     "A server": rows.server_row,
-    "The answer to why": explaining.why,
+    "The answer to why": explaining._told,
     "A connection": rows.connection_row,
     "A drain": rows.drain_row,
     "A receipt": rows.receipt_row,

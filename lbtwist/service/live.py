@@ -98,10 +98,12 @@ def _found(document: Any, path: KeyPath) -> tuple[int, Any]:
 
 
 def is_written(document: Any, path: Sequence[str]) -> bool:
-    """A file says something there: a list of servers says it of each."""
-    for step in path:
+    """A file says something there: a list of servers says it of each, `NAME = "address"` the address."""
+    for depth, step in enumerate(path):
         if isinstance(document, list):
             return True
+        if isinstance(document, str):
+            return tuple(path[depth:]) == ("address",)
         if not isinstance(document, Mapping) or step not in document:
             return False
         document = document[step]

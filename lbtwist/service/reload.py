@@ -78,7 +78,8 @@ class Reloader:
         balancer = self._balancer
         self._check_running()
         changes = balancer.live.edited(edit)
-        done = await apply(balancer, balancer.live.with_changes(balancer.filed, changes))
+        who = next((change.who for change in edit.values() if change is not None), "unset")
+        done = await apply(balancer, balancer.live.with_changes(balancer.filed, changes), Because(who, "set"))
         balancer.live.changes = changes
         return done
 
@@ -87,7 +88,7 @@ class Reloader:
             raise Refused("it is shutting down")
 
 
-async def apply(balancer: LoadBalancer, new: Config) -> list[str]:
+async def apply(balancer: LoadBalancer, new: Config, because: Because = _FILE) -> list[str]:
     """Apply the difference between `new` and the settings in force.
 
     Servers that verbs added, removed or weighed stay as they are, where nothing else is said of them
@@ -98,9 +99,9 @@ async def apply(balancer: LoadBalancer, new: Config) -> list[str]:
     old = balancer.config
     _check_fixed(old, new)
     opened = await _open_listeners(balancer, new)
-    done = list(_apply_groups(balancer, old, new))
-    done += await _apply_listeners(balancer, new, opened)
-    done += _retire_groups(balancer, old, new)
+    done = list(_apply_groups(balancer, old, new, because))
+    done += await _apply_listeners(balancer, new, opened, because)
+    done += _retire_groups(balancer, old, new, because)
     balancer.config = new
     balancer.name = new.load_balancer.name
     return done
@@ -159,27 +160,31 @@ def _overlapping(balancer: LoadBalancer, new: Config, settings: ListenerSettings
     ]
 
 
-def _apply_groups(balancer: LoadBalancer, old: Config, new: Config) -> Iterator[str]:
+def _apply_groups(balancer: LoadBalancer, old: Config, new: Config, because: Because) -> Iterator[str]:
     for name, settings in new.server_groups.items():
         group = balancer.groups.get(name)
         if group is None:
             balancer.add_group(name, settings)
             yield f"server group {name} added"
         elif settings != old.server_groups.get(name):
-            yield from _apply_group(group, old.server_groups.get(name), settings)
+            yield from _apply_group(group, old.server_groups.get(name), settings, because)
 
 
-def _apply_group(group: ServerGroup, old: GroupSettings | None, new: GroupSettings) -> Iterator[str]:
+def _apply_group(
+    group: ServerGroup, old: GroupSettings | None, new: GroupSettings, because: Because
+) -> Iterator[str]:
     group.reconfigure(new)
     yield f"server group {group.name} changed"
-    yield from group.merge(servers_of(old) if old else {}, servers_of(new), _FILE, Origin.FILE)
+    yield from group.merge(servers_of(old) if old else {}, servers_of(new), because, Origin.FILE)
 
 
-async def _apply_listeners(balancer: LoadBalancer, new: Config, opened: dict[str, Listener]) -> list[str]:
+async def _apply_listeners(
+    balancer: LoadBalancer, new: Config, opened: dict[str, Listener], because: Because
+) -> list[str]:
     done = []
     for name, listener in list(balancer.listeners.items()):
         if name not in new.listeners or name in opened:
-            await balancer.retire(listener, _FILE)
+            await balancer.retire(listener, because)
             done.append(f"listener {name} at {listener.settings.endpoint} removed")
         elif listener.settings != new.listeners[name]:
             listener.reconfigure(new.listeners[name])
@@ -190,9 +195,9 @@ async def _apply_listeners(balancer: LoadBalancer, new: Config, opened: dict[str
     return done
 
 
-def _retire_groups(balancer: LoadBalancer, old: Config, new: Config) -> list[str]:
+def _retire_groups(balancer: LoadBalancer, old: Config, new: Config, because: Because) -> list[str]:
     """Groups that the file names no more: their servers leave by the rules."""
     gone = [balancer.groups[name] for name in old.server_groups if name not in new.server_groups]
     for group in gone:
-        balancer.retire_group(group, _FILE)
+        balancer.retire_group(group, because)
     return [f"server group {group.name} removed" for group in gone]

@@ -80,5 +80,7 @@ class _Watched:
         self._connection = connection
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
+        # It is Twisted's own factory, which would tell the log of each question.
+        protocolFactory.noisy = False  # type: ignore[attr-defined]
         connecting: Deferred[IProtocol] = self._endpoint.connect(protocolFactory)
         return connecting.addCallback(self._connection.opened)

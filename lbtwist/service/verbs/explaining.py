@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.internet.defer import Deferred
 
 from lbtwist.model.health import CheckResult
-from lbtwist.model.reference import parse_reference
+from lbtwist.model.reference import Reference, parse_reference
 from lbtwist.model.registration import Condition, Registration
 from lbtwist.service.balancer import LoadBalancer
 from lbtwist.service.group import ServerGroup
@@ -16,25 +16,41 @@ from lbtwist.service.verbs.verb import Call, Exit, Kind, Parameter, Result, Role
 def why(call: Call, server: str) -> Result:
     """Each condition with its value, the first that says no, and what reaches the server."""
     balancer: LoadBalancer = call.balancer
-    group, registration = balancer.find(parse_reference(server))
+    reference = parse_reference(server)
+    if unresolved := _unresolved(balancer.group(reference.group), reference):
+        return Result(unresolved)
+    return Result(_told(balancer, *balancer.find(reference)))
+
+
+def _told(balancer: LoadBalancer, group: ServerGroup, registration: Registration) -> rows.Row:
     live = balancer.plane.tally(registration.scope).live
     conditions = list(group.members.conditions(registration, live, group.choice))
     no = next((condition for condition in conditions if not condition.holds), None)
-    return Result(
-        {
-            "server": registration.label,
-            "address": str(registration.address),
-            "state": registration.state,
-            "takes_new": no is None or group.opened(registration),
-            "reason": no.reason if no else registration.reason,
-            "first_no": no.name if no else None,
-            "fail_open": group.opened(registration),
-            "seconds_left": _ends(balancer, registration),
-            "listeners": _listeners(balancer, group),
-            "share": _share(balancer, group, registration),
-            "conditions": [_row(condition, no) for condition in conditions],
-        }
-    )
+    return {
+        "server": registration.label,
+        "address": str(registration.address),
+        "state": registration.state,
+        "takes_new": no is None or group.opened(registration),
+        "reason": no.reason if no else registration.reason,
+        "first_no": no.name if no else None,
+        "fail_open": group.opened(registration),
+        "seconds_left": _ends(balancer, registration),
+        "listeners": _listeners(balancer, group),
+        "share": _share(balancer, group, registration),
+        "conditions": [_row(condition, no) for condition in conditions],
+    }
+
+
+def _unresolved(group: ServerGroup, reference: Reference) -> rows.Row | None:
+    """What there is to tell of a server whose name has never been resolved."""
+    if reference.number is not None:
+        return None
+    for server in group.named.unresolved():
+        if server.wanted.name == reference.server:
+            row = rows.unresolved_row(group, server)
+            told = {name: row[name] for name in ("server", "address", "state", "reason", "last_check")}
+            return told | {"takes_new": False, "first_no": "name"}
+    return None
 
 
 def probe(call: Call, server: str) -> Deferred[Result]:
@@ -58,7 +74,7 @@ def _probed(registration: Registration, result: CheckResult) -> Result:
 
 def _row(condition: Condition, first_no: Condition | None) -> rows.Row:
     return {
-        "": "→" if condition is first_no else " ",
+        "first": "→" if condition is first_no else " ",
         "condition": condition.name,
         "value": condition.value,
         "holds": condition.holds,

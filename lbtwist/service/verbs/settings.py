@@ -10,7 +10,16 @@ from twisted.internet.defer import Deferred
 from lbtwist.errors import ConfigurationError, Refused
 from lbtwist.model.config import plain
 from lbtwist.service.balancer import LoadBalancer
-from lbtwist.service.live import KeyPath, LiveChange, LiveEdit, leaves, read_path, read_value, value_at
+from lbtwist.service.live import (
+    KeyPath,
+    LiveChange,
+    LiveEdit,
+    is_written,
+    leaves,
+    read_path,
+    read_value,
+    value_at,
+)
 from lbtwist.service.verbs import rows
 from lbtwist.service.verbs.preview import DRY_RUN
 from lbtwist.service.verbs.verb import Call, Kind, Parameter, Result, Role, Verb
@@ -61,12 +70,22 @@ async def _changed(call: Call, edit: LiveEdit, dry_run: bool) -> Result:
 
 
 def _row(balancer: LoadBalancer, path: KeyPath, value: Any) -> rows.Row:
-    change = balancer.live.changes.get(path)
+    change = _live_change(balancer, path)
     if change is not None:
         origin, who = "live", change.who
     else:
         origin, who = ("file" if balancer.written(path) else "default"), ""
     return {"key": _dotted(path), "value": value, "from": origin, "who": who}
+
+
+def _live_change(balancer: LoadBalancer, path: KeyPath) -> LiveChange | None:
+    """What set it live: itself, or a table that has it."""
+    changes = balancer.live.changes
+    for depth in range(len(path), 0, -1):
+        change = changes.get(path[:depth])
+        if change is not None and is_written(change.value, path[depth:]):
+            return change
+    return None
 
 
 def _dotted(path: KeyPath) -> str:

@@ -192,7 +192,7 @@ def test_the_first_condition_that_says_no_is_the_reason(
         takes_new,
         state,
     )
-    assert [row["condition"] for row in told["conditions"] if row[""] == "→"] == (
+    assert [row["condition"] for row in told["conditions"] if row["first"] == "→"] == (
         [first_no] if first_no else []
     )
     row = bench.row(looking.servers(bench.call(), "app").data, server=told["server"])
@@ -329,3 +329,10 @@ def test_one_that_leaves_is_told_of_by_its_number(bench: Bench) -> None:
     group.add({address(9): Wanted("one")}, ADA)
     assert why(bench, "app/one#2")["reason"] == "deregistered"
     assert why(bench)["address"] == "10.0.0.9:80"
+
+
+def test_why_a_name_that_was_never_resolved_gets_nothing() -> None:
+    bench = Bench(TOML)
+    told = why(bench, "app/named")
+    assert (told["server"], told["takes_new"], told["first_no"]) == ("app/named", False, "name")
+    assert (told["state"], told["reason"]) == ("unhealthy", "name_not_resolved")

@@ -316,3 +316,23 @@ def test_what_is_no_key_is_wrong_usage(key: str) -> None:
 )
 def test_a_value_is_read_as_toml_writes_it_and_else_it_is_text(text: str, value: object) -> None:
     assert read_value(text) == value
+
+
+def test_the_address_that_a_server_is_short_for_is_the_files() -> None:
+    filed = Filed()
+    origins = {
+        row["key"].rpartition(".")[2]: row["from"] for row in filed.get("server_groups.app.servers.ecs01")
+    }
+    assert origins["address"] == "file"
+    assert set(origins.values()) == {"file", "default"}
+
+
+def test_what_stands_in_a_table_that_was_set_live_is_live() -> None:
+    filed = Filed()
+    filed.set("server_groups.app.health_check", "{ type = 'tcp', interval = 9 }")
+    told = {
+        row["key"].rpartition(".")[2]: (row["value"], row["from"])
+        for row in filed.get("server_groups.app.health_check")
+    }
+    assert told["interval"] == (9, "live")
+    assert told["timeout"] == (3, "default")
