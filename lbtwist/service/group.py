@@ -71,7 +71,7 @@ class ServerGroup(Service):
         )
         self.discovery = self._discovery(settings)
         """Where its members come from, where they are discovered."""
-        self.named = NamedServers(self.merge, self.resolved, around.makers.resolving)
+        self.named = NamedServers(self.members, self.merge, self.resolved, around.makers.resolving)
         """Its servers that are given by name."""
         self._returning = Returning(around.clock, lambda r: self.ready(r, Because("maint --for")))
         self._emptied: Callable[[], None] | None = None

@@ -8,7 +8,7 @@ from lbtwist.model.address import Address
 from lbtwist.model.config import GroupSettings
 from lbtwist.model.drain import Because
 from lbtwist.model.hostname import HostName
-from lbtwist.model.members import Wanted
+from lbtwist.model.members import Members, Wanted
 from lbtwist.model.registration import Origin
 from lbtwist.service.discovery import Merging
 from lbtwist.service.resolving import Resolving
@@ -21,20 +21,20 @@ Resolve = Callable[[HostName, Callable[[Address | None, str], None]], Resolving]
 
 class NamedServer:
     """One server given by name. A changed address is a removal and an addition; one that can't be
-    resolved keeps the last, and takes nothing new."""
+    resolved keeps the last, and takes nothing new. One that a verb has removed does not come back with
+    another address."""
 
-    def __init__(
-        self, host: HostName, wanted: Wanted, merge: Merging, resolved: Resolved, resolve: Resolve
-    ) -> None:
+    def __init__(self, host: HostName, wanted: Wanted, following: NamedServers) -> None:
         self.host = host
         self.wanted = wanted
         self.problem = ""
         """Why there is no address at present."""
+        self.found: Address | None = None
+        """What the name stands for at present."""
         self.address: Address | None = None
-        """The last one that was known."""
-        self._merge = merge
-        self._resolved = resolved
-        self._resolving = resolve(host, self._heard)
+        """Where it is a member, or was before a verb removed it."""
+        self._following = following
+        self._resolving = following.resolve(host, self._heard)
 
     def start(self) -> None:
         self._resolving.start()
@@ -42,61 +42,83 @@ class NamedServer:
     def stop(self) -> None:
         self._resolving.stop()
 
-    def want(self, wanted: Wanted) -> None:
-        """Another name, weight or limit."""
-        self._follow(self.address, wanted)
-
     def leave(self) -> None:
         """The file names it no more: it is removed by the rules."""
         self.stop()
         self._follow(None, self.wanted)
 
+    def cede(self) -> None:
+        """Another server is at its address now."""
+        self.address = None
+
+    def place(self, wanted: Wanted, objection: str) -> bool:
+        """Be where the name points, unless there is an objection to that. True when it has moved."""
+        before, found = self.address, None if objection else self.found
+        if self.found is not None:
+            self.problem = objection
+        self._follow(found or before, wanted)
+        if (mine := self._registered()) and self.address is not None:
+            self._following.resolved(self.address, found is not None)
+        return mine and self.address != before
+
     def _heard(self, address: Address | None, words: str) -> None:
-        self.problem = "" if address else words
-        if address is not None:
-            self._follow(address, self.wanted)
-        if self.address is not None:
-            self._resolved(self.address, address is not None)
+        self.found, self.problem = address, words
+        self._following.place()
+
+    def _registered(self) -> bool:
+        registration = self._following.members.current_at(self.address) if self.address else None
+        return registration is not None and registration.name == self.wanted.name
 
     def _follow(self, address: Address | None, wanted: Wanted) -> None:
         before = {self.address: self.wanted} if self.address else {}
         after = {address: wanted} if address else {}
+        removed = self.address is not None and not self._registered()
         self.address, self.wanted = address, wanted
-        if after != before:
-            self._merge(before, after, _NAMES, Origin.FILE)
+        if after != before and not removed:
+            self._following.merge(before, after, _NAMES, Origin.FILE)
 
 
 class NamedServers:
     """All servers of one group that are given by name."""
 
-    def __init__(self, merge: Merging, resolved: Resolved, resolve: Resolve) -> None:
-        self._merge = merge
-        self._resolved = resolved
-        self._resolve = resolve
+    def __init__(self, members: Members, merge: Merging, resolved: Resolved, resolve: Resolve) -> None:
+        self.members = members
+        self.merge = merge
+        self.resolved = resolved
+        self.resolve = resolve
         self._servers: dict[str, NamedServer] = {}
+        self._wanted: dict[str, Wanted] = {}
+        self._others: frozenset[str] = frozenset()
+        """Names of servers that the file gives by address."""
 
     def follow(self, settings: GroupSettings) -> None:
         """Have those that `settings` name, and no others."""
-        wanted = {
-            name: (
-                server.address,
-                Wanted(name, server.weight, server.max_connections, server.backup, server.zone),
-            )
+        hosts = {
+            name: server.address
             for name, server in settings.servers.items()
             if isinstance(server.address, HostName)
         }
-        for name, server in list(self._servers.items()):
-            if name not in wanted or wanted[name][0] != server.host:
+        self._others = frozenset(settings.servers.keys() - hosts.keys())
+        self._wanted = {
+            name: Wanted(name, server.weight, server.max_connections, server.backup, server.zone)
+            for name, server in settings.servers.items()
+            if name in hosts
+        }
+        for name, named in list(self._servers.items()):
+            if hosts.get(name) != named.host:
                 del self._servers[name]
-                server.leave()
-        for name, (host, what) in wanted.items():
-            if name in self._servers:
-                self._servers[name].want(what)
-            else:
-                self._servers[name] = server = NamedServer(
-                    host, what, self._merge, self._resolved, self._resolve
-                )
-                server.start()
+                named.leave()
+        self.place()
+        for name, host in hosts.items():
+            if name not in self._servers:
+                self._servers[name] = named = NamedServer(host, self._wanted[name], self)
+                named.start()
+
+    def place(self) -> None:
+        """Have each where its name points. One that leaves an address makes room for another."""
+        servers = [(named, self._wanted[name]) for name, named in self._servers.items()]
+        while any(named.place(wanted, self._objection(named)) for named, wanted in servers):
+            pass
 
     def stop(self) -> None:
         """Resolve no more; the members stay."""
@@ -111,3 +133,16 @@ class NamedServers:
     def unresolved(self) -> list[NamedServer]:
         """Those that have never had an address."""
         return [server for server in self._servers.values() if server.address is None]
+
+    def _objection(self, named: NamedServer) -> str:
+        """Two servers of the file can't be one; the one that came first stays."""
+        other = self.members.current_at(named.found) if named.found else None
+        if other is None or other.name == named.wanted.name:
+            return ""
+        rival = self._servers.get(other.name)
+        if rival is not None and rival.found not in (None, named.found):
+            rival.cede()  # it is moving, too
+            return ""
+        if rival is None and other.name not in self._others:
+            return ""
+        return f"{named.host.host} is {named.found}, as {other.label} is already"
