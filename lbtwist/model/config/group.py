@@ -43,7 +43,7 @@ class PersistenceSettings(Table):
         "What a client is known by. `source_ip`: its address.", "none"
     )
     timeout: Annotated[float, duration(1, 86400)] = key(
-        "A client that has had no connection for so long may come to another server.", 1000.0
+        "A client that has made no new connection for so long may come to another server.", 1000.0
     )
 
     @property
