@@ -45,17 +45,18 @@ class Discovery:
         self._check = check
         self._source = source
         self._judge = Availability(settings.empty_ok, settings.max_removal)
-        self._said: dict[Address, int] = {}
+        self.said: Servers = {}
+        """What the source said of its servers when its answer was last followed."""
 
     @property
     def held(self) -> Decision | None:
         """The answer that waits for the operator's `apply`."""
         return self._judge.held
 
-    def start(self, before: Discovery | None = None) -> None:
-        """Follow the source from now on. The members that `before` found are judged as if this one had."""
-        if before is not None:
-            self._said = before._said
+    def start(self, said: Servers) -> None:
+        """Follow the source from now on. What was `said` before, by another source or the file, holds until
+        its first answer, and that is judged as if it had said that itself."""
+        self.said = said
         self._source.watch(self._heard)
 
     def stop(self) -> Deferred[None]:
@@ -67,18 +68,18 @@ class Discovery:
         none may be any more."""
         if self.held is not None:
             self._check_all(self.held.servers)
-        decision = self._judge.release(self._said)
+        decision = self._judge.release(_weights(self.said))
         self.problem = ""
         return self._take(decision)
 
     def _heard(self, answer: SourceAnswer) -> None:
-        decision = self._judge.hear(self._said, self._checked(answer))
+        decision = self._judge.hear(_weights(self.said), self._checked(answer))
         problem = decision.words if decision.verdict in (Verdict.FAILED, Verdict.HELD) else ""
         if problem and problem != self.problem:
             verdict = decision.verdict.value
             self.log.warn("{group}: source {verdict}: {why}", group=self._group, verdict=verdict, why=problem)
         self.problem = problem
-        if decision.verdict is Verdict.APPLY:
+        if decision.verdict in (Verdict.APPLY, Verdict.UNCHANGED):
             self._take(decision)
 
     def _checked(self, answer: SourceAnswer) -> SourceAnswer:
@@ -94,9 +95,13 @@ class Discovery:
             self._check(address)
 
     def _take(self, decision: Decision) -> list[str]:
-        before, self._said = self._said, dict(decision.servers)
-        return self._merge(_wanted(before), _wanted(self._said), _SOURCE, Origin.SOURCE)
+        before, self.said = self.said, _wanted(decision.servers)
+        return self._merge(before, self.said, _SOURCE, Origin.SOURCE) if self.said != before else []
 
 
-def _wanted(servers: dict[Address, int]) -> dict[Address, Wanted]:
+def _wanted(servers: Mapping[Address, int]) -> Servers:
     return {address: Wanted(str(address), weight) for address, weight in servers.items()}
+
+
+def _weights(servers: Servers) -> dict[Address, int]:
+    return {address: wanted.weight for address, wanted in servers.items()}

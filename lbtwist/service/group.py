@@ -84,6 +84,11 @@ class ServerGroup(Service):
         return self._publication.choice
 
     @property
+    def said(self) -> Servers:
+        """What the source, or else the file, says of its servers at present, of those with an address."""
+        return self.discovery.said if self.discovery else servers_of(self.settings)
+
+    @property
     def problem(self) -> str:
         """What an operator should know of it; empty when all is well."""
         return (self.discovery.problem if self.discovery else "") or self._publication.problem
@@ -95,7 +100,7 @@ class ServerGroup(Service):
         self.add(servers_of(self.settings), Because("file"))
         self.named.follow(self.settings)
         if self.discovery is not None:
-            self.discovery.start()
+            self.discovery.start({})
 
     def stopService(self) -> None:
         """Check no more. Drains go on."""
@@ -111,11 +116,12 @@ class ServerGroup(Service):
         """Other settings from now on; running drains keep theirs (rules 3, 17 and 23), and the
         membership is not touched (rule 73). A group that was being retired stays."""
         retired, self._emptied = self._emptied is not None, None
+        said = {} if retired else self.said
         before, self.settings = self.settings, settings
         self._publication.settings = self._drains.settings = settings
         self.health.change(settings)
         if retired or settings.discovery != before.discovery:
-            self._change_discovery(settings)
+            self._change_discovery(settings, said)
         self.named.follow(settings)
         self._publication.publish()
 
@@ -129,13 +135,8 @@ class ServerGroup(Service):
             raise Refused(f"server group {self.name} is being removed")
         for address, wanted in servers.items():
             self.members.check_free(wanted.name, address)
-        mode = rejoin or self.settings.connection_draining.rejoin
-        added = [self._admit(address, wanted, mode) for address, wanted in servers.items()]
-        self._begin_together(added)
-        self.health.begin(added)
+        added = self._admit_all(servers, because, rejoin)
         self._publication.publish()
-        for registration in added:
-            self.log.info("{server} added by {who}", server=registration.label, who=because.who)
         return added
 
     def remove(
@@ -147,10 +148,7 @@ class ServerGroup(Service):
     ) -> list[RunningDrain]:
         """Deregister: nothing new from now on (rule 1), what they have may finish within `timeout`
         seconds, the group's own when None (rule 3), and then they are gone."""
-        for registration in registrations:
-            self.members.leave(registration)
-            self._returning.forget(registration)
-            registration.removed_by = origin
+        self._leave(registrations, origin)
         self._publication.publish()
         return [self._drains.drain(each, Cause.REMOVAL, because, timeout) for each in registrations]
 
@@ -222,19 +220,19 @@ class ServerGroup(Service):
 
     def amend(self, servers: Mapping[Address, Wanted]) -> None:
         """Other names, weights and limits for registered servers; no connection is touched."""
-        self.members.rename({address: wanted.name for address, wanted in servers.items()})
-        for address, wanted in servers.items():
-            registration = self.members.current_at(address)
-            assert registration is not None
-            _describe(registration, wanted)
+        self._amend(servers)
         self._publication.publish()
 
     def merge(self, before: Servers, after: Servers, because: Because, origin: Origin) -> list[str]:
-        """Follow what a file or a source says anew of servers. Returns what was changed, a line each."""
+        """Follow what a file or a source says anew of servers, in one step: nobody sees who leaves and not
+        yet who comes. Returns what was changed, a line each."""
         plan = merge(self.members, before, after)
-        self.remove(plan.leaving, because, origin)
-        self.amend(plan.changed)
-        added = self.add(plan.new, because)
+        self._leave(plan.leaving, origin)
+        self._amend(plan.changed)
+        added = self._admit_all(plan.new, because)
+        self._publication.publish()
+        for registration in plan.leaving:
+            self._drains.drain(registration, Cause.REMOVAL, because)
         return [
             *(f"{registration.label} removed" for registration in plan.leaving),
             *(f"{self.name}/{wanted.name} changed" for wanted in plan.changed.values()),
@@ -277,12 +275,12 @@ class ServerGroup(Service):
             return None
         return Discovery(self.name, self.merge, self._check_network, settings.discovery, source)
 
-    def _change_discovery(self, settings: GroupSettings) -> None:
+    def _change_discovery(self, settings: GroupSettings, said: Servers) -> None:
         before, self.discovery = self.discovery, self._discovery(settings)
         if before is not None:
             before.stop()
         if self.discovery is not None and self.running:
-            self.discovery.start(before)
+            self.discovery.start(said)
 
     def _follow_nothing(self) -> None:
         """Nothing adds servers by itself any more; a group that stays after all asks anew."""
@@ -290,6 +288,30 @@ class ServerGroup(Service):
         discovery, self.discovery = self.discovery, None
         if discovery is not None:
             discovery.stop()
+
+    def _leave(self, registrations: Sequence[Registration], origin: Origin) -> None:
+        for registration in registrations:
+            self.members.leave(registration)
+            self._returning.forget(registration)
+            registration.removed_by = origin
+
+    def _amend(self, servers: Servers) -> None:
+        self.members.rename({address: wanted.name for address, wanted in servers.items()})
+        for address, wanted in servers.items():
+            registration = self.members.current_at(address)
+            assert registration is not None
+            _describe(registration, wanted)
+
+    def _admit_all(
+        self, servers: Servers, because: Because, rejoin: Rejoin | None = None
+    ) -> list[Registration]:
+        mode = rejoin or self.settings.connection_draining.rejoin
+        added = [self._admit(address, wanted, mode) for address, wanted in servers.items()]
+        self._begin_together(added)
+        self.health.begin(added)
+        for registration in added:
+            self.log.info("{server} added by {who}", server=registration.label, who=because.who)
+        return added
 
     def _admit(self, address: Address, wanted: Wanted, rejoin: Rejoin) -> Registration:
         earlier = self.members.leaving_from(address)

@@ -173,9 +173,11 @@ def _apply_groups(balancer: LoadBalancer, old: Config, new: Config, because: Bec
 def _apply_group(
     group: ServerGroup, old: GroupSettings | None, new: GroupSettings, because: Because
 ) -> Iterator[str]:
+    said = group.said if old else {}
     group.reconfigure(new)
     yield f"server group {group.name} changed"
-    yield from group.merge(servers_of(old) if old else {}, servers_of(new), because, Origin.FILE)
+    if new.discovery is None:
+        yield from group.merge(said, servers_of(new), because, Origin.FILE)
 
 
 async def _apply_listeners(

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import pytest
+from twisted.internet.defer import succeed
 
 from lbtwist.errors import Refused
 from lbtwist.model.address import Address
+from lbtwist.model.plane import Rotation
+from lbtwist.service.loading import Loaded
+from lbtwist.service.reload import Reloader
 from lbtwist.service.verbs import looking, membership, taking_out, whole
-from tests.service.bench import Bench, address
+from tests.service.bench import Bench, address, config
 
 TOML = """
 [load_balancer]
@@ -154,6 +158,93 @@ def test_a_server_that_a_verb_added_is_not_the_sources(bench: Bench) -> None:
     membership.add(bench.call(), "app", "extra", "10.0.0.9:80")
     answer(bench, 2)
     assert bench.rotation() == [f"{TWO}#2", "app/extra#3"]
+
+
+# A group that becomes one, or ceases to be.
+
+
+FILED = TOML.partition("[server_groups")[0] + (
+    "[server_groups.app.servers]\n"
+    's1 = { address = "10.0.0.1:80", weight = 50, max_connections = 9 }\n'
+    's2 = "10.0.0.2:80"\n'
+)
+
+
+def reload(bench: Bench, toml: str) -> list[str]:
+    done: list[list[str]] = []
+    Reloader(bench.balancer, lambda: succeed(Loaded(config(toml)))).reload().addCallback(done.append)
+    return done[0]
+
+
+def test_servers_of_the_file_stay_until_the_source_has_answered() -> None:
+    bench = Bench(FILED)
+    (kept,), (left,) = bench.connect("app/s1#1"), bench.connect("app/s2#2")
+    reload(bench, TOML)
+    assert (bench.rotation(), list(bench.balancer.drains)) == (["app/s1#1", "app/s2#2"], [])
+    answer(bench, 1, 3)
+    assert bench.rotation() == [f"{ONE}#1", f"{THREE}#3"]
+    (running,) = bench.balancer.drains
+    assert (running.drain.subject, kept.live, left.live) == ("app/s2#2", True, True)
+    assert [(m.weight, m.max_connections) for m in bench.plane.rotations["app"].members] == [
+        (100, 0),
+        (100, 0),
+    ]
+
+
+def test_the_same_servers_are_named_as_the_source_names_them() -> None:
+    bench = Bench(FILED)
+    reload(bench, TOML)
+    bench.world.source.answer({address(1): 50, address(2): 100})
+    assert bench.rotation() == [f"{ONE}#1", f"{TWO}#2"]
+
+
+def test_the_first_answer_may_not_remove_too_many_of_the_file_either() -> None:
+    bench = Bench(FILED)
+    reload(bench, TOML)
+    answer(bench, 3)
+    assert bench.rotation() == ["app/s1#1", "app/s2#2"]
+    assert problem(bench) == "it would remove 2 of 2 servers (max_removal is 50%)"
+
+
+def test_servers_that_were_discovered_leave_when_the_file_names_others(bench: Bench) -> None:
+    answer(bench, 1, 3)
+    (kept,), (left,) = bench.connect(f"{ONE}#1"), bench.connect(f"{THREE}#2")
+    assert f"{THREE}#2 removed" in reload(bench, FILED)
+    assert (bench.rotation(), kept.live, left.live) == (["app/s1#1", "app/s2#3"], True, True)
+    (running,) = bench.balancer.drains
+    assert running.drain.subject == f"{THREE}#2"
+
+
+def test_another_source_is_judged_as_if_it_had_found_the_members(bench: Bench) -> None:
+    answer(bench, 1, 2, 3)
+    before = bench.world.source
+    reload(bench, TOML.replace("/members", "/others"))
+    assert (before.heard, len(bench.rotation())) == (None, 3)
+    answer(bench, 3)
+    assert "would remove 2 of 3" in problem(bench)
+    answer(bench, 2, 3)
+    assert bench.rotation() == [f"{TWO}#2", f"{THREE}#3"]
+
+
+def test_other_settings_of_the_group_ask_nobody_anew(bench: Bench) -> None:
+    answer(bench, 1, 2)
+    reload(bench, TOML + "[server_groups.app.connection_draining]\ntimeout = 5\n")
+    assert (len(bench.world.sources), len(bench.rotation())) == (1, 2)
+
+
+def test_nobody_sees_who_leaves_and_not_yet_who_comes(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In between no server might be left, and a group would open for nothing."""
+    answer(bench, 1, 2)
+    seen: list[tuple[str, ...]] = []
+    rotate = bench.plane.rotate
+
+    def see(group: str, rotation: Rotation) -> None:
+        seen.append(tuple(member.label for member in rotation.members))
+        rotate(group, rotation)
+
+    monkeypatch.setattr(bench.plane, "rotate", see)
+    bench.world.source.answer({address(2): 50, address(3): 100})
+    assert set(seen) == {(f"{TWO}#2", f"{THREE}#3")}
 
 
 # The networks of servers.
