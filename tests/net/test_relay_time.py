@@ -214,6 +214,7 @@ def test_rule_14_every_byte_either_way_is_life(sender: str, ended: bool) -> None
 
 
 def test_rule_14_while_its_server_is_drained() -> None:
+    """Rule 14: an idle timeout shorter than the time left still closes it."""
     bench = relaying()
     bench.connected()
     bench.rotate()

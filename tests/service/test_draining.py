@@ -156,6 +156,7 @@ def test_rule_81_a_drain_without_a_deadline_has_no_timer_and_waits(engine: Engin
 
 
 def test_rule_82_a_drain_of_300_s_runs_on_the_clock_it_is_given(engine: Engine) -> None:
+    """Rule 82: the whole engine runs on an injected clock."""
     engine.connections(1)
     engine.begin(300.0)
     engine.clock.pump([100.0, 100.0, 99.0])

@@ -122,6 +122,7 @@ def test_rule_66_it_is_refused_as_a_whole_when_one_group_would_have_too_few(benc
 
 @pytest.mark.parametrize("verb", [taking_out.remove, taking_out.drain])
 def test_rule_66_force_overrides(bench: Bench, verb: Any) -> None:
+    """Rule 66: too few would be left, and the operator says so all the same."""
     verb(bench.call(), ["api/ecs01", "api/ecs02"], force=True)
     assert bench.rotation("api") == []
 
@@ -332,6 +333,7 @@ def test_rule_65_a_host_is_known_by_each_form_of_its_address(bench: Bench, addre
 
 @pytest.mark.parametrize("verb", [taking_out.drain, taking_out.maint])
 def test_rule_65_host_is_all_or_nothing(verb: Any) -> None:
+    """Rule 65: that address in every group that has it, or in none."""
     bench = Bench(SHARED)
     taking_out.drain(bench.call(), ["api/ecs02"])
     before = bench.rotation()
