@@ -53,7 +53,10 @@ class LoadBalancer(MultiService):
         makers: Makers,
         wall: Callable[[], float] = time.time,
     ) -> None:
+        """Raises ConfigurationError where what the groups' settings name can't be made."""
         super().__init__()
+        makers.check(config.server_groups)
+        self.makers = makers
         self.config = config
         """The settings in force: the file's, and over them what was set live."""
         self.filed = config

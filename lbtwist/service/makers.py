@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from lbtwist.errors import ConfigurationError, Problem
 from lbtwist.interfaces import IHealthCheck, IScheduler, ISchedulerMaker, IServerSource, IServerSourceMaker
 from lbtwist.model.address import Address
 from lbtwist.model.config import Config, GroupSettings, parse
@@ -36,6 +37,22 @@ class Makers(NamedTuple):
     """The source of a discovered group."""
     resolving: Callable[[HostName, Callable[[Address | None, str], None]], Resolving]
     """What finds the address of a server that is given by name."""
+
+    def check(self, groups: Mapping[str, GroupSettings]) -> None:
+        """Raises ConfigurationError with whatever can't be made of the settings of `groups`: certificates
+        that can't be read, keys that a plugin does not take. Nothing of what was made is used."""
+        problems = [
+            problem for name, settings in groups.items() for problem in self._problems(name, settings)
+        ]
+        if problems:
+            raise ConfigurationError(problems)
+
+    def _problems(self, group: str, settings: GroupSettings) -> Iterator[Problem]:
+        for key, make in (("health_check", self.checks), ("discovery", self.source)):
+            try:
+                make(settings)
+            except (OSError, ValueError) as error:
+                yield Problem(f"server_groups.{group}.{key}", str(error))
 
 
 def makers(reactor: Any, dialer: IDialer) -> Makers:

@@ -98,6 +98,7 @@ async def apply(balancer: LoadBalancer, new: Config, because: Because = _FILE) -
     """
     old = balancer.config
     _check_fixed(old, new)
+    balancer.makers.check(_changed(old, new))
     opened = await _open_listeners(balancer, new)
     done = list(_apply_groups(balancer, old, new, because))
     done += await _apply_listeners(balancer, new, opened, because)
@@ -111,6 +112,15 @@ def _check_fixed(old: Config, new: Config) -> None:
     """The console is what a reload may be watched from: it changes with a restart alone."""
     if old.console != new.console:
         raise ConfigurationError([Problem("console", "can't be changed by a reload: restart")])
+
+
+def _changed(old: Config, new: Config) -> dict[str, GroupSettings]:
+    """The groups that are new, or have other settings."""
+    return {
+        name: settings
+        for name, settings in new.server_groups.items()
+        if settings != old.server_groups.get(name)
+    }
 
 
 async def _open_listeners(balancer: LoadBalancer, new: Config) -> dict[str, Listener]:

@@ -228,8 +228,11 @@ def test_another_source_is_judged_as_if_it_had_found_the_members(bench: Bench) -
 
 def test_other_settings_of_the_group_ask_nobody_anew(bench: Bench) -> None:
     answer(bench, 1, 2)
+    before = bench.world.source
     reload(bench, TOML + "[server_groups.app.connection_draining]\ntimeout = 5\n")
-    assert (len(bench.world.sources), len(bench.rotation())) == (1, 2)
+    assert bench.world.source is before
+    assert [source.heard is not None for source in bench.world.sources].count(True) == 1
+    assert len(bench.rotation()) == 2
 
 
 def test_nobody_sees_who_leaves_and_not_yet_who_comes(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

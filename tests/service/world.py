@@ -107,15 +107,15 @@ class World:
     def __init__(self, clock: IReactorTime, checking: IReactorTime | None = None) -> None:
         self.servers = FakeServers(checking or clock)
         self.sources: list[FakeSource] = []
-        """One for each time that a group wanted one."""
+        """Every one that was made, those that were only made to see whether they can be, too."""
         self.names = FakeNames()
         self._clock = clock
         self._checking = checking or clock
 
     @property
     def source(self) -> FakeSource:
-        """The one that was wanted last."""
-        return self.sources[-1]
+        """The one that is watched, or was last."""
+        return next((each for each in reversed(self.sources) if each.heard), self.sources[-1])
 
     @property
     def makers(self) -> Makers:
@@ -136,7 +136,7 @@ class World:
         if settings.discovery is None:
             return None
         self.sources.append(FakeSource())
-        return self.source
+        return self.sources[-1]
 
     def _resolving(self, name: HostName, heard: Callable[[Address | None, str], None]) -> Resolving:
         return Resolving(name, self._clock, self.names, heard)
