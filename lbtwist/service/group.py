@@ -227,10 +227,12 @@ class ServerGroup(Service):
         """Follow what a file or a source says anew of servers, in one step: nobody sees who leaves and not
         yet who comes. Returns what was changed, a line each."""
         plan = merge(self.members, before, after)
+        could = self.members.left_without(())
         self._leave(plan.leaving, origin)
         self._amend(plan.changed)
         added = self._admit_all(plan.new, because)
         self._publication.publish()
+        self._warn_of_too_few(could)
         for registration in plan.leaving:
             self._drains.drain(registration, Cause.REMOVAL, because)
         return [
@@ -248,6 +250,18 @@ class ServerGroup(Service):
             raise Refused(
                 f"{self.name} would be left with {left} of {self.members.registered} servers that take new"
                 f" connections; min_healthy is {self.settings.min_healthy} (--force overrides)"
+            )
+
+    def _warn_of_too_few(self, before: int) -> None:
+        """What a file or a source says is obeyed (rule 66)."""
+        left, registered = self.members.left_without(()), self.members.registered
+        if left < min(self.settings.min_healthy.needed(registered), before):
+            self.log.warn(
+                "{group} has {left} of {all} servers left that take new connections; min_healthy is {least}",
+                group=self.name,
+                left=left,
+                all=registered,
+                least=self.settings.min_healthy,
             )
 
     def when_taking(self, registration: Registration) -> Deferred[None]:

@@ -193,6 +193,14 @@ def test_what_the_file_drops_and_a_verb_removed_before_is_no_error(bench: Bench)
     assert reload(bench, TWO.replace('ecs02 = "10.0.0.2:80"\n', "")) == ["server group app changed"]
 
 
+def test_rule_66_an_edited_file_is_obeyed_with_a_warning(warned: list[str]) -> None:
+    bench = Bench(WEB + "[server_groups.app]\nmin_healthy = 2\n" + APP)
+    one = APP.replace('ecs02 = "10.0.0.2:80"\n', "")
+    reload(bench, WEB + "[server_groups.app]\nmin_healthy = 2\n" + one)
+    assert bench.rotation() == ["app/ecs01#2"]
+    assert warned == ["app has 1 of 1 servers left that take new connections; min_healthy is 2"]
+
+
 # Groups.
 
 
