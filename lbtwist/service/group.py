@@ -20,12 +20,14 @@ from lbtwist.model.merge import Servers, merge
 from lbtwist.model.registration import Admin, Membership, Origin, Registration
 from lbtwist.service.discovery import Discovery
 from lbtwist.service.draining import Drains, RunningDrain
+from lbtwist.service.following import Following
 from lbtwist.service.group_health import GroupHealth
 from lbtwist.service.makers import Makers
 from lbtwist.service.member_drains import MemberDrains
 from lbtwist.service.named import NamedServers
 from lbtwist.service.publication import Publication
 from lbtwist.service.returning import Returning
+from lbtwist.service.roll import Roll
 
 _CHECKS = Because("health check")
 OPERATOR_CAUSES = {Admin.DRAIN: Cause.OPERATOR, Admin.MAINT: Cause.MAINTENANCE}
@@ -54,9 +56,6 @@ class ServerGroup(Service):
         self.settings = settings
         self.members = Members(name)
         self._plane = around.plane
-        self._numbers = around.numbers
-        self._makers = around.makers
-        self._check_network = around.check_network
         self._publication = Publication(settings, self.members, around.plane, around.numbers, around.clock)
         self._drains = MemberDrains(settings, around.plane, around.drains, self._drained)
         self.health = GroupHealth(
@@ -69,10 +68,10 @@ class ServerGroup(Service):
             around.makers,
             around.clock,
         )
-        self.discovery = self._discovery(settings)
-        """Where its members come from, where they are discovered."""
-        self.named = NamedServers(self.members, self.merge, self.resolved, around.makers.resolving)
-        """Its servers that are given by name."""
+        self._roll = Roll(self.members, self._drains, around.numbers, self.health.new_record)
+        self._following = Following(
+            settings, self.members, self.merge, self.resolved, around.check_network, around.makers
+        )
         self._returning = Returning(around.clock, lambda r: self.ready(r, Because("maint --for")))
         self._emptied: Callable[[], None] | None = None
         self._beginning: set[str] = set()
@@ -82,6 +81,16 @@ class ServerGroup(Service):
     def choice(self) -> Choice:
         """Who may take new connections, as it was published."""
         return self._publication.choice
+
+    @property
+    def discovery(self) -> Discovery | None:
+        """Where its members come from, where they are discovered."""
+        return self._following.discovery
+
+    @property
+    def named(self) -> NamedServers:
+        """Its servers that are given by name."""
+        return self._following.named
 
     @property
     def said(self) -> Servers:
@@ -98,19 +107,15 @@ class ServerGroup(Service):
         super().startService()
         self._beginning.update(self.settings.servers)
         self.add(servers_of(self.settings), Because("file"))
-        self.named.follow(self.settings)
-        if self.discovery is not None:
-            self.discovery.start({})
+        self._following.start(self.settings)
 
-    def stopService(self) -> None:
-        """Check no more. Drains go on."""
+    def stopService(self) -> Deferred[None]:
+        """Check and ask no more. Drains go on. Fires when nothing is left of what was asked."""
         super().stopService()
         self._publication.stop()
         self._returning.stop()
-        self.named.stop()
-        if self.discovery is not None:
-            self.discovery.stop()
         self.health.stop()
+        return self._following.stop()
 
     def reconfigure(self, settings: GroupSettings) -> None:
         """Other settings from now on; running drains keep theirs (rules 3, 17 and 23), and the
@@ -120,9 +125,7 @@ class ServerGroup(Service):
         before, self.settings = self.settings, settings
         self._publication.settings = self._drains.settings = settings
         self.health.change(settings)
-        if retired or settings.discovery != before.discovery:
-            self._change_discovery(settings, said)
-        self.named.follow(settings)
+        self._following.change(settings, said, anew=retired or settings.discovery != before.discovery)
         self._publication.publish()
 
     def add(
@@ -156,7 +159,7 @@ class ServerGroup(Service):
         """Remove every server by the rules; `emptied` is called when the last one is gone. Until then
         none is added, and none comes back that a verb had removed before."""
         self._emptied = emptied
-        self._follow_nothing()
+        self._following.forget()
         for registration in self.members:
             registration.removed_by = Origin.FILE
         self.remove([r for r in self.members if r.registered], because, Origin.FILE)
@@ -220,7 +223,7 @@ class ServerGroup(Service):
 
     def amend(self, servers: Mapping[Address, Wanted]) -> None:
         """Other names, weights and limits for registered servers; no connection is touched."""
-        self._amend(servers)
+        self._roll.amend(servers)
         self._publication.publish()
 
     def merge(self, before: Servers, after: Servers, because: Because, origin: Origin) -> list[str]:
@@ -229,7 +232,7 @@ class ServerGroup(Service):
         plan = merge(self.members, before, after)
         could = self.members.left_without(())
         self._leave(plan.leaving, origin)
-        self._amend(plan.changed)
+        self._roll.amend(plan.changed)
         added = self._admit_all(plan.new, because)
         self._publication.publish()
         self._warn_of_too_few(could)
@@ -283,72 +286,27 @@ class ServerGroup(Service):
             registration.unresolved = not known
             self._publication.publish()
 
-    def _discovery(self, settings: GroupSettings) -> Discovery | None:
-        source = self._makers.source(settings)
-        if source is None or settings.discovery is None:
-            return None
-        return Discovery(self.name, self.merge, self._check_network, settings.discovery, source)
-
-    def _change_discovery(self, settings: GroupSettings, said: Servers) -> None:
-        before, self.discovery = self.discovery, self._discovery(settings)
-        if before is not None:
-            before.stop()
-        if self.discovery is not None and self.running:
-            self.discovery.start(said)
-
-    def _follow_nothing(self) -> None:
-        """Nothing adds servers by itself any more; a group that stays after all asks anew."""
-        self.named.forget()
-        discovery, self.discovery = self.discovery, None
-        if discovery is not None:
-            discovery.stop()
-
     def _leave(self, registrations: Sequence[Registration], origin: Origin) -> None:
         for registration in registrations:
-            self.members.leave(registration)
             self._returning.forget(registration)
-            registration.removed_by = origin
-
-    def _amend(self, servers: Servers) -> None:
-        self.members.rename({address: wanted.name for address, wanted in servers.items()})
-        for address, wanted in servers.items():
-            registration = self.members.current_at(address)
-            assert registration is not None
-            _describe(registration, wanted)
+        self._roll.leave(registrations, origin)
 
     def _admit_all(
         self, servers: Servers, because: Because, rejoin: Rejoin | None = None
     ) -> list[Registration]:
         mode = rejoin or self.settings.connection_draining.rejoin
-        added = [self._admit(address, wanted, mode) for address, wanted in servers.items()]
+        added = self._roll.admit(servers, mode)
         self._begin_together(added)
         self.health.begin(added)
         for registration in added:
             self.log.info("{server} added by {who}", server=registration.label, who=because.who)
         return added
 
-    def _admit(self, address: Address, wanted: Wanted, rejoin: Rejoin) -> Registration:
-        earlier = self.members.leaving_from(address)
-        if rejoin is Rejoin.CANCEL_DRAIN and earlier and self._drains.cancellable(earlier[-1]):
-            return self._take_back(earlier[-1], wanted)
-        registration = Registration(next(self._numbers), self.name, wanted.name, address)
-        _describe(registration, wanted)
-        registration.record = self.health.new_record()
-        self.members.register(registration, earlier if rejoin is not Rejoin.ALONGSIDE else ())
-        return registration
-
     def _begin_together(self, added: Sequence[Registration]) -> None:
         """Those that come when nobody is there, or that the group began with, do not start slowly."""
         nobody = not self.choice.registrations
         self._publication.begin_together(r for r in added if nobody or r.name in self._beginning)
         self._beginning.difference_update(r.name for r in added)
-
-    def _take_back(self, registration: Registration, wanted: Wanted) -> Registration:
-        registration.name = wanted.name
-        _describe(registration, wanted)
-        self.members.stay(registration)
-        self._drains.withdraw(registration, Cause.REMOVAL)
-        return registration
 
     def _drained(self, registration: Registration) -> None:
         """Its drain has ended. What becomes of it, and of those that waited for it, the facts say."""
@@ -382,13 +340,6 @@ def _with_maintenance(registration: Registration, admin: Admin) -> Admin:
     """A drain that maintenance has begun ends with maintenance, whatever joins it (rule 32)."""
     drain = registration.drain
     return Admin.MAINT if drain is not None and Cause.MAINTENANCE in drain.causes else admin
-
-
-def _describe(registration: Registration, wanted: Wanted) -> None:
-    registration.weight = wanted.weight
-    registration.max_connections = wanted.max_connections
-    registration.backup = wanted.backup
-    registration.zone = wanted.zone
 
 
 def _word(origin: Origin | None) -> str:

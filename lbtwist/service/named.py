@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from twisted.internet.defer import Deferred, gatherResults
+
 from lbtwist.model.address import Address
 from lbtwist.model.config import GroupSettings
 from lbtwist.model.drain import Because
@@ -39,8 +41,8 @@ class NamedServer:
     def start(self) -> None:
         self._resolving.start()
 
-    def stop(self) -> None:
-        self._resolving.stop()
+    def stop(self) -> Deferred[None]:
+        return self._resolving.stop()
 
     def leave(self) -> None:
         """The file names it no more: it is removed by the rules."""
@@ -120,10 +122,10 @@ class NamedServers:
         while any(named.place(wanted, self._objection(named)) for named, wanted in servers):
             pass
 
-    def stop(self) -> None:
-        """Resolve no more; the members stay."""
-        for server in self._servers.values():
-            server.stop()
+    def stop(self) -> Deferred[None]:
+        """Resolve no more; the members stay. Fires when nothing is left of it."""
+        stopping = gatherResults([server.stop() for server in self._servers.values()])
+        return stopping.addCallback(lambda _: None)
 
     def forget(self) -> None:
         """Follow none any more; the members stay."""
