@@ -56,6 +56,10 @@ class RequestHead(NamedTuple):
     plain: Sequence[Field]
     """The other fields, in order."""
 
+    def __repr__(self) -> str:
+        """Without values: some are credentials, and this could end in a log."""
+        return f"<RequestHead {self.method!r} with {len(self.fields)} fields>"
+
 
 def parse_request_head(
     data: bytes, name: bytes = b"lbtwist", strict_path: bool = False

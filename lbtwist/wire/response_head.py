@@ -42,6 +42,10 @@ class ResponseHead(NamedTuple):
     plain: Sequence[Field]
     """The other fields, in order."""
 
+    def __repr__(self) -> str:
+        """Without values: some are credentials, and this could end in a log."""
+        return f"<ResponseHead {self.status} with {len(self.fields)} fields>"
+
     @property
     def interim(self) -> bool:
         """True for a 1xx that another response follows; a 101 is the last of its request."""

@@ -23,6 +23,7 @@ BODIES: dict[bytes, tuple[bytes, Sequence[Field]]] = {
     b"5;a\r\nhello\r\n0;b=c\r\n\r\n": (b"hello", ()),
     b'5;a=b;c="d \\" \t;\xe4";e\r\nhello\r\n0\r\n\r\n': (b"hello", ()),
     b"5;" + b"a" * 255 + b"\r\nhello\r\n0\r\n\r\n": (b"hello", ()),
+    b"0000000000000005;" + b"a" * 255 + b"\r\nhello\r\n0\r\n\r\n": (b"hello", ()),
     b"2\r\n\r\n\r\n0\r\n\r\n": (b"\r\n", ()),
     b"5\r\n0\r\n\r\n\r\n0\r\n\r\n": (b"0\r\n\r\n", ()),
     b"0\r\nA: b\r\n\r\n": (b"", [(b"A", b"b")]),
@@ -122,8 +123,9 @@ def test_trailers_are_bounded() -> None:
 
 def test_what_was_bad_is_refused_before_its_line_ends() -> None:
     for data in (b"5\n", b"x", b"12345678901234567", b"5;a\n", b"1\r\nab", b"0\r\n\n", b"5;" + b"a" * 272):
-        with pytest.raises(BadMessage):
+        with pytest.raises(BadMessage) as caught:
             body_reader(CHUNKED).feed(data)
+        assert caught.value.status == 400
 
 
 def test_content_goes_on_as_it_comes() -> None:

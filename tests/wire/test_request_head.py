@@ -133,6 +133,7 @@ REFUSED = {
     "* without OPTIONS": (asking(b"*"), 400),
     "an authority without CONNECT": (asking(b"a.example:80"), 400),
     "a scheme that is not ours": (asking(b"ftp://a.example/"), 400),
+    "an authority with OPTIONS": (asking(b"a.example:80", method=b"OPTIONS"), 400),
     "a user in the target": (asking(b"http://u@a.example/"), 400),
     "a user and a password": (asking(b"http://u:p@a.example/"), 400),
     "a comma in the authority": (asking(b"http://a.example,b/"), 400),
@@ -188,7 +189,7 @@ for _name in (
 ):
     REFUSED[f"Connection: {_name.decode()}"] = get(b"Connection: close, " + _name), 400
     REFUSED[f"Connection in two fields: {_name.decode()}"] = (
-        get(b"Connection:", b"connection:\t" + _name),
+        get(b"Connection: close", b"connection:\t" + _name),
         400,
     )
 
@@ -249,6 +250,7 @@ ACCEPTED = {
     "no Host in HTTP/1.0": get(host=b"", first=b"GET / HTTP/1.0"),
     "absolute": asking(b"http://a.example/b?c"),
     "absolute, other letters": asking(b"HTTP://A.Example:80/b", host=b"Host: a.example\r\n"),
+    "absolute, zeros in the port": asking(b"http://a.example:080/", host=b"Host: a.example\r\n"),
     "absolute, https": asking(b"https://a.example/", host=b"Host: a.example:443\r\n"),
     "absolute in HTTP/1.0 without Host": asking(b"http://a.example", host=b"", version=b"1.0"),
     "server as a whole": asking(b"*", method=b"OPTIONS"),
@@ -463,3 +465,8 @@ def test_a_head_is_refused_before_it_is_whole() -> None:
     for data in (b"\x16", b"GET / HTTP/1.1\n", b"GET / HTTP/1.1\r\nA: \rb", b"\n", b"\r\n\r\n"):
         with pytest.raises(BadMessage):
             parse_request_head(data)
+
+
+def test_what_is_shown_of_a_head_has_no_secret() -> None:
+    head = head_of(get(b"Authorization: Secret", b"Cookie: Secret", first=b"GET /?Secret HTTP/1.1"))
+    assert f"{head!r} {head}" == "<RequestHead b'GET' with 3 fields> <RequestHead b'GET' with 3 fields>"

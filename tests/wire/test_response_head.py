@@ -180,3 +180,7 @@ def test_which_responses_have_a_body(method: bytes, status: bytes, line: bytes, 
 )
 def test_whether_the_server_takes_another_request(first: bytes, lines: list[bytes], keep_alive: bool) -> None:
     assert head_of(answering(*lines, first=first)).keep_alive is keep_alive
+
+
+def test_what_is_shown_of_a_head_has_no_secret() -> None:
+    assert repr(head_of(answering(b"Set-Cookie: Secret"))) == "<ResponseHead 200 with 1 fields>"
