@@ -146,6 +146,18 @@ def test_rule_23_a_drain_that_began_latched_or_not_stays_so(began: Recovery) -> 
     assert connection.live is (began is Recovery.RESUME)
 
 
+def test_rule_23_one_that_fails_again_during_its_drain_is_as_latched_as_it_was(house: House) -> None:
+    (connection,) = house.connections(1)
+    house.fails(1)
+    house.group.reconfigure(group_settings([1, 2], 'recovery = "resume"', CHECKS))
+    for _ in range(2):
+        house.passes(1)
+        house.fails(1)
+    house.passes(1)
+    house.clock.advance(300)
+    assert (connection.live, house.outcomes) == (False, [("app/s1#1", "cut")])
+
+
 def test_rule_23_without_checks_any_more_the_drain_goes_on_to_its_end(house: House) -> None:
     (connection,) = house.connections(1)
     house.fails(1)
