@@ -418,14 +418,18 @@ def head_of_size(size: int) -> bytes:
 
 
 def test_limit_of_the_request_line() -> None:
-    assert head_of(line_of(8192)).method == b"GET"
+    longest = line_of(8192)
+    for at in range(8190, 8197):
+        assert parsed(parse_request_head, [longest[:at], longest[at:]]) == (head_of(longest), b"")
     for data in (line_of(8193), b"G" * 8194, b"\r\n" + line_of(8193), line_of(8193) + b"\n"):
         for pieces in ([data], one_by_one(data), [data[:8193], data[8193:]], [data[:8194], data[8194:]]):
             assert refusal(parse_request_head, pieces) == 414
 
 
 def test_limit_of_the_head() -> None:
-    assert head_of(head_of_size(32768)).method == b"GET"
+    largest = head_of_size(32768)
+    for at in range(32764, 32768):
+        assert parsed(parse_request_head, [largest[:at], largest[at:]]) == (head_of(largest), b"")
     data = head_of_size(32769)
     for pieces in ([data], one_by_one(data), [data[:32767], data[32767:]], [data[:32768], data[32768:]]):
         assert refusal(parse_request_head, pieces) == 431
