@@ -50,7 +50,8 @@ class IDataPlane(Interface):
     def stop_accepting(number: int) -> Deferred[None]:
         """Close the endpoint of listener `number`, after accepting what is in its backlog (rule 70).
 
-        Its connections go on. Fires when the endpoint is free.
+        Its connections go on; on an http listener, clients are told to make no further requests on
+        theirs, and those without one are closed soon (rule 71). Fires when the endpoint is free.
         """
 
     def address(number: int) -> str:
@@ -72,13 +73,16 @@ class IDataPlane(Interface):
     def when_empty(scope: Scope) -> Deferred[None]:
         """Fires when `scope` has no live connection: at once where it has none.
 
+        A listener that has stopped accepting also has to be rid of clients without a request.
+
         Cancelling it ends the waiting and nothing else.
         """
 
     def cut(scope: Scope, count: int | None = None) -> int:
-        """Close live connections of `scope` on both sides (rule 5): all, or the `count` longest idle.
+        """Close live connections of `scope` on both sides (rules 5–7, 51): all, or the `count` longest idle.
 
-        Returns how many. They count as live until they are closed.
+        With a `count`, requests in flight are left alone. Returns how many. They count as live until
+        they are closed.
         """
 
     def cut_connection(id: int) -> bool:
@@ -86,6 +90,12 @@ class IDataPlane(Interface):
 
     def connections(scope: Scope) -> Iterable[ConnectionView]:
         """A snapshot of the live connections of `scope`, those still being dispatched included."""
+
+    def preview(group: str, client: str, cookie: bytes = b"") -> Sequence[int]:
+        """The members that a new connection of `client` would be offered now, in order of preference.
+
+        `cookie` is what its persistence cookie says. At most 100, and nothing changes by it.
+        """
 
     def forget(scope: Scope) -> None:
         """Drop the counters of a registration or listener that is gone and empty."""

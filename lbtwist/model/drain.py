@@ -172,4 +172,8 @@ class Drain:
             cut=cut,
             kept=after.live,
             bytes_moved=after.moved - self.before.moved,
+            responses_5xx=after.answered - self.before.answered,
+            responses_cut=after.truncated - self.before.truncated,
+            tunnels_closed=after.closed - self.before.closed,
+            tunnels_aborted=after.aborted - self.before.aborted,
         )

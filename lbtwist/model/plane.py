@@ -7,6 +7,8 @@ from enum import Enum
 from typing import NamedTuple
 
 from lbtwist.model.address import Address
+from lbtwist.model.network import Network
+from lbtwist.model.routing import Rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,8 @@ class Member:
     """Percent of its weight that it gets now, 1–100: less while it starts slowly."""
     max_connections: int = 0
     """Connections at once; 0 is no limit."""
+    cookie: bytes = b""
+    """What the persistence cookie says of a client that is tied to it; empty without such a cookie."""
 
     @property
     def share(self) -> int:
@@ -40,11 +44,21 @@ class Rotation:
     retries: int = 2
     """Further servers tried when one can't be connected."""
     persistence: float = 0.0
-    """Seconds that a client's address stays tied to a member; 0 is no persistence."""
+    """Seconds that a client stays tied to a member; 0 is no persistence."""
+    cookie: bytes = b""
+    """The name of the cookie that clients are known by; empty where it is their address."""
     max_queue: int = 0
     """New connections that may wait while every member is full."""
     queue_timeout: float = 5.0
     """Seconds that one waits at most."""
+    keepalive: int = 64
+    """Idle connections to each member that are kept for the next requests (http)."""
+    keepalive_timeout: float = 4.0
+    """Seconds that one is kept."""
+    error_status: int = 500
+    """The answer to a request that is cut before its response began (rule 6)."""
+    websocket_close: int = 1001
+    """The code of the Close frames that a WebSocket is cut with (rule 51); 0: there are none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +72,37 @@ class ListenerPolicy:
     """The server group whose rotation new connections go to."""
     protocol: str = "tcp"
     idle_timeout: float = 1800.0
-    """Seconds without a byte either way before a connection is closed."""
+    """Seconds without a byte either way before a connection is closed. http: of a client's connection
+    without a request, or of a body that is under way."""
     connect_timeout: float = 5.0
     """Seconds a server has to complete the connection."""
     max_connections: int = 0
-    """Connections at once; 0 is no limit of its own."""
+    """Connections of clients at once; 0 is no limit of its own."""
+    request_timeout: float = 60.0
+    """http: seconds from the whole request sent to the first byte of the final response."""
+    header_timeout: float = 10.0
+    """http: seconds that the head of a request may take."""
+    tunnel_timeout: float = 3600.0
+    """WebSocket: seconds without a byte either way."""
+    proxy_name: bytes = b"lbtwist"
+    """Our own name in Via."""
+    trusted_proxies: tuple[Network, ...] = ()
+    """Who is believed in what it tells of clients."""
+    rules: tuple[Rule, ...] = ()
+    """Where requests go that do not go to `group`; the first that matches counts."""
+
+
+class Ending(Enum):
+    """How a live connection has ended."""
+
+    FINISHED = "finished"
+    """By itself."""
+    CUT = "cut"
+    ANSWERED = "answered"
+    TRUNCATED = "truncated"
+    CLOSED = "closed"
+    ABORTED = "aborted"
+    """Cut, too: a request or a WebSocket, as `Tally` tells them apart."""
 
 
 class ScopeKind(Enum):
@@ -108,6 +148,14 @@ class Tally:
     """Bytes to clients."""
     failed: int = 0
     """Registration: connections to it that failed. Listener: clients closed without a server."""
+    answered: int = 0
+    """Of those cut, requests that got the error status (rule 6)."""
+    truncated: int = 0
+    """Of those cut, responses that had begun (rule 7)."""
+    closed: int = 0
+    """Of those cut, WebSockets where both sides were sent a Close frame (rule 51)."""
+    aborted: int = 0
+    """Of those cut, WebSockets where a side could not be sent one."""
 
     @property
     def moved(self) -> int:
@@ -137,4 +185,10 @@ class ConnectionView:
     sent: int
     """Bytes to the client."""
     activity: str
-    """What it does: `connecting`, `relaying`, `half-closed`, `closing`."""
+    """What it does: `connecting`, `relaying`, `half-closed`, `closing`; of a request also `receiving`,
+    `queued`, `waiting`, `responding`."""
+    method: str = ""
+    """Of a request, or of the one that a WebSocket began with; as are `host` and `path`."""
+    host: str = ""
+    path: str = ""
+    """Without the query, which may have secrets in it."""

@@ -30,7 +30,13 @@ class Receipt:
     bytes_moved: int
     """Bytes relayed either way during the drain."""
     responses_5xx: int = 0
-    """In-flight HTTP requests that were answered by the drain's error status (rule 6)."""
+    """Of those cut, HTTP requests that were answered with the error status (rule 6)."""
+    responses_cut: int = 0
+    """Of those cut, HTTP responses that had begun (rule 7)."""
+    tunnels_closed: int = 0
+    """Of those cut, WebSockets with a Close frame to both sides (rule 51)."""
+    tunnels_aborted: int = 0
+    """Of those cut, WebSockets where a side could not be sent one."""
 
     @property
     def seconds(self) -> float:

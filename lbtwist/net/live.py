@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Protocol
 
 from twisted.internet.defer import Deferred, succeed
 
-from lbtwist.model.plane import ConnectionView, Tally
+from lbtwist.model.plane import ConnectionView, Ending, Tally
 
 
 class ILive(Protocol):
@@ -26,6 +27,10 @@ class ILive(Protocol):
     def forced(self) -> bool:
         """It is being closed, whatever its peers do."""
 
+    @property
+    def in_flight(self) -> bool:
+        """It is a request: cut at a deadline, and never some time before it."""
+
     def cut(self) -> None: ...
 
     def watch_idle(self) -> None: ...
@@ -39,13 +44,13 @@ class Ledger:
     Counters of live connections stay on the connection, so that moving bytes touches no ledger.
     """
 
-    __slots__ = ("live", "total", "cut", "failed", "_received", "_sent", "_waiters")
+    __slots__ = ("live", "total", "failed", "_endings", "_received", "_sent", "_waiters")
 
     def __init__(self) -> None:
         self.live: dict[int, ILive] = {}
         self.total = 0
-        self.cut = 0
         self.failed = 0
+        self._endings: Counter[Ending] = Counter()
         self._received = 0
         self._sent = 0
         self._waiters: list[Deferred[None]] = []
@@ -55,7 +60,7 @@ class Ledger:
         self.live[connection.id] = connection
         self.total += 1
 
-    def leave(self, connection: ILive, *, cut: bool) -> None:
+    def leave(self, connection: ILive, ending: Ending) -> None:
         """It has ended, and is never entered again; `tell_if_empty` is still to be called.
 
         Raises KeyError when it is not here.
@@ -63,15 +68,19 @@ class Ledger:
         del self.live[connection.id]
         self._received += connection.received
         self._sent += connection.sent
-        if cut:
-            self.cut += 1
+        if ending is not Ending.FINISHED:
+            self._endings[ending] += 1
 
     def tally(self) -> Tally:
         """All counters, with what the live connections have moved so far."""
         return Tally(
             live=len(self.live),
             total=self.total,
-            cut=self.cut,
+            cut=self._endings.total(),
+            answered=self._endings[Ending.ANSWERED],
+            truncated=self._endings[Ending.TRUNCATED],
+            closed=self._endings[Ending.CLOSED],
+            aborted=self._endings[Ending.ABORTED],
             received=self._received + sum(c.received for c in self.live.values()),
             sent=self._sent + sum(c.sent for c in self.live.values()),
             failed=self.failed,
@@ -104,7 +113,13 @@ class Lease:
         self._connection = connection
         ledger.enter(connection)
 
-    def release(self, *, cut: bool) -> Ledger:
+    def hand_over(self, connection: ILive) -> None:
+        """What is live is `connection` from now on, under the same id, with what was moved before it."""
+        self._connection = connection
+        if self._ledger is not None:
+            self._ledger.live[connection.id] = connection
+
+    def release(self, ending: Ending) -> Ledger:
         """Give the place back, and return the ledger, for `tell_if_empty`.
 
         Raises RuntimeError the second time.
@@ -112,5 +127,5 @@ class Lease:
         ledger, self._ledger = self._ledger, None
         if ledger is None:
             raise RuntimeError(f"connection {self._connection.id}: its lease was released before")
-        ledger.leave(self._connection, cut=cut)
+        ledger.leave(self._connection, ending)
         return ledger

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from itertools import count
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import count, islice
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
@@ -29,6 +29,9 @@ from lbtwist.net.live import ILive, Ledger
 from lbtwist.net.port import IPort
 from lbtwist.net.rotation import GroupRotation
 from lbtwist.net.sweep import Sweep
+
+PREVIEWED = 100
+"""Members that `preview` tells of at the most."""
 
 
 @implementer(IDataPlane)
@@ -97,7 +100,8 @@ class DataPlane:
     def cut(self, scope: Scope, count: int | None = None) -> int:
         live = [connection for connection in self._live(scope) if not connection.forced]
         if count is not None:
-            live = sorted(live, key=lambda connection: connection.touched)[:count]
+            idle = (connection for connection in live if not connection.in_flight)
+            live = sorted(idle, key=lambda connection: connection.touched)[:count]
         for connection in live:
             connection.cut()
         return len(live)
@@ -112,6 +116,11 @@ class DataPlane:
     def connections(self, scope: Scope) -> Iterable[ConnectionView]:
         now = self._clock.seconds()
         return [connection.view(now) for connection in self._live(scope)]
+
+    def preview(self, group: str, client: str, cookie: bytes = b"") -> Sequence[int]:
+        known = self._groups.get(group)
+        members = known.preview(client, cookie) if known else ()
+        return [member.number for member in islice(members, PREVIEWED)]
 
     def forget(self, scope: Scope) -> None:
         if scope.kind is ScopeKind.LISTENER:

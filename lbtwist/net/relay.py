@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.internet.abstract import FileDescriptor
 
-from lbtwist.model.plane import ConnectionView, Member
+from lbtwist.model.plane import ConnectionView, Ending, Member
 from lbtwist.net.dispatch import Dispatch
 from lbtwist.net.end import End
 from lbtwist.net.frontend import Frontend
@@ -35,7 +35,7 @@ class Relay:
         "_place",
         "_closing",
         "_forced",
-        "_cut",
+        "_ending",
     )
 
     def __init__(self, id: int, frontend: Frontend, client_host: str) -> None:
@@ -54,7 +54,7 @@ class Relay:
         self._place: Lease | None = None
         self._closing = False
         self._forced = False
-        self._cut = False
+        self._ending = Ending.FINISHED
 
     @property
     def received(self) -> int:
@@ -70,6 +70,11 @@ class Relay:
     def forced(self) -> bool:
         """Both sides are being closed, whatever they do."""
         return self._forced
+
+    @property
+    def in_flight(self) -> bool:
+        """It is no request."""
+        return False
 
     @property
     def client(self) -> End:
@@ -132,7 +137,7 @@ class Relay:
 
     def cut(self) -> None:
         """Close both sides (rule 5), because a deadline came or an operator said so."""
-        self._cut = True
+        self._ending = Ending.CUT
         self.close()
 
     def close(self) -> None:
@@ -255,7 +260,7 @@ class Relay:
             self._dispatch.cancel()
         assert self._place is not None
         self._frontend.sweep.leave(self)
-        ledgers = (self._release(), self._place.release(cut=self._cut))
+        ledgers = (self._release(), self._place.release(self._ending))
         for end in self._ends:
             end.part()
         for ledger in ledgers:
@@ -268,6 +273,6 @@ class Relay:
         if lease is None:
             return None
         assert self._member is not None
-        ledger = lease.release(cut=self._cut)
+        ledger = lease.release(self._ending)
         self._group.give_back(self._member.number)
         return ledger

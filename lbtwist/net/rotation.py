@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Container, Iterator
+from copy import deepcopy
 from typing import Protocol
 
 from twisted.internet.interfaces import IReactorTime
@@ -43,6 +44,7 @@ class GroupRotation:
         self._members: dict[int, Member] = {}
         self._busy: dict[int, int] = {}
         self._ties: SourceTable | None = None
+        self._by_cookie: dict[bytes, Member] = {}
 
     def update(self, rotation: Rotation) -> None:
         """From now on these members and no others, also for those on their way (rule 9)."""
@@ -55,25 +57,41 @@ class GroupRotation:
         if rotation.members != before.members or rotation.scheduler != before.scheduler:
             self._scheduler.update(rotation.members)
             self._rebuild()
-        if rotation.persistence != before.persistence:
-            self._ties = SourceTable(rotation.persistence) if rotation.persistence else None
+        self._by_cookie = {m.cookie: m for m in rotation.members} if rotation.cookie else {}
+        by_source = rotation.persistence if not rotation.cookie else 0.0
+        if by_source != (self._ties.timeout if self._ties else 0.0):
+            self._ties = SourceTable(by_source) if by_source else None
         for connection in list(self.under_way):
             if connection.number not in self._members:
                 connection.redirect()
         for connection in list(self.waiting):
             connection.next()
 
-    def order(self, client: str) -> Iterator[Member]:
+    def order(self, client: str, cookie: bytes = b"") -> Iterator[Member]:
         """Members with room for a connection from `client`, in order of preference, each once.
 
-        It ends early when the group gets another scheduler.
+        `cookie` is what the persistence cookie of its request says. It ends early when the group gets
+        another scheduler.
         """
-        tied = self._tied(client)
+        return self._ordered(self._scheduler, client, cookie)
+
+    def preview(self, client: str, cookie: bytes = b"") -> Iterator[Member]:
+        """What `order` would yield now, on a copy of the scheduler, which goes on as if not asked."""
+        shared = {id(member): member for member in self.rotation.members}
+        return self._ordered(deepcopy(self._scheduler, shared), client, cookie, preview=True)
+
+    def tied(self, cookie: bytes) -> Member | None:
+        """The member that the persistence cookie of a request names: never one that takes nothing new."""
+        return self._by_cookie.get(cookie)
+
+    def _ordered(
+        self, scheduler: IScheduler, client: str, cookie: bytes, *, preview: bool = False
+    ) -> Iterator[Member]:
+        tied = self.tied(cookie) or self._tied(client)
         if tied is not None and self._has_room(tied):
             yield tied
-        scheduler = self._scheduler
         for member in scheduler.order(client):
-            if scheduler is not self._scheduler:
+            if scheduler is not self._scheduler and not preview:
                 return  # it does not hear any more of who leaves
             if member is not tied and self._has_room(member):
                 yield member

@@ -18,8 +18,8 @@ from lbtwist.errors import Refused
 from lbtwist.interfaces import IDataPlane, IDataPlaneObserver
 from lbtwist.model.address import Address
 from lbtwist.model.config import Config, GroupSettings, ListenerSettings
-from lbtwist.model.config.networks import within
 from lbtwist.model.drain import Because, Cause
+from lbtwist.model.network import within
 from lbtwist.model.plane import EVERYTHING
 from lbtwist.model.reference import Reference
 from lbtwist.model.registration import Registration

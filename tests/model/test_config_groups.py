@@ -22,9 +22,9 @@ from lbtwist.model.config import (
     parse,
     plain,
 )
-from lbtwist.model.config.networks import within
 from lbtwist.model.failopen import FailOpen
 from lbtwist.model.health import Thresholds
+from lbtwist.model.network import within
 
 GROUP = "[server_groups.app]\n"
 

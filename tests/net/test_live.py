@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 from twisted.internet.defer import CancelledError, Deferred
 
-from lbtwist.model.plane import ConnectionView, Tally
+from lbtwist.model.plane import ConnectionView, Ending, Tally
 from lbtwist.net.live import Lease, Ledger
 
 
 class Connection:
     """A live one that has moved something."""
 
-    forced = False
+    forced = in_flight = False
     touched = 0.0
 
     def __init__(self, id: int, received: int = 0, sent: int = 0) -> None:
@@ -39,7 +39,7 @@ def fired(waiting: Deferred[None]) -> list[object]:
 
 def end(lease: Lease) -> None:
     """Its connection has ended, and left no other ledger."""
-    lease.release(cut=False).tell_if_empty()
+    lease.release(Ending.FINISHED).tell_if_empty()
 
 
 def test_a_new_ledger_is_empty() -> None:
@@ -53,7 +53,7 @@ def test_bytes_of_the_living_and_of_the_dead_are_counted() -> None:
     Lease(ledger, second)
     assert ledger.tally() == Tally(live=2, total=2, received=30, sent=300)
     first.received += 1
-    lease.release(cut=False)
+    lease.release(Ending.FINISHED)
     first.sent += 1  # too late: it has ended
     second.sent += 2
     assert ledger.tally() == Tally(live=1, total=2, received=31, sent=302)
@@ -62,19 +62,19 @@ def test_bytes_of_the_living_and_of_the_dead_are_counted() -> None:
 def test_who_was_cut_is_counted_when_it_has_ended() -> None:
     ledger = Ledger()
     leases = [Lease(ledger, Connection(number)) for number in range(3)]
-    leases[0].release(cut=True)
-    leases[1].release(cut=False)
+    leases[0].release(Ending.CUT)
+    leases[1].release(Ending.FINISHED)
     assert ledger.tally() == Tally(live=1, total=3, cut=1)
-    leases[2].release(cut=True)
+    leases[2].release(Ending.CUT)
     assert ledger.tally() == Tally(total=3, cut=2)
 
 
 def test_a_lease_is_released_once() -> None:
     ledger = Ledger()
     lease = Lease(ledger, Connection(7, received=5))
-    lease.release(cut=False)
+    lease.release(Ending.FINISHED)
     with pytest.raises(RuntimeError, match="connection 7: its lease was released before"):
-        lease.release(cut=True)
+        lease.release(Ending.CUT)
     assert ledger.tally() == Tally(total=1, received=5)
 
 
@@ -82,9 +82,9 @@ def test_a_connection_may_have_leases_in_several_ledgers() -> None:
     listener, server = Ledger(), Ledger()
     connection = Connection(1)
     place, lease = Lease(listener, connection), Lease(server, connection)
-    lease.release(cut=False)
+    lease.release(Ending.FINISHED)
     assert (listener.tally().live, server.tally().live) == (1, 0)
-    place.release(cut=False)
+    place.release(Ending.FINISHED)
     assert listener.tally().live == 0
 
 
@@ -145,7 +145,7 @@ def test_who_waits_is_told_when_all_is_left() -> None:
     connection = Connection(1)
     place, lease = Lease(listener, connection), Lease(server, connection)
     told = fired(server.when_empty())
-    ledgers = lease.release(cut=False), place.release(cut=False)
+    ledgers = lease.release(Ending.FINISHED), place.release(Ending.FINISHED)
     assert ledgers == (server, listener)
     assert told == []
     listener.tell_if_empty()

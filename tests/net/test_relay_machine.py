@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from twisted.internet.interfaces import IProtocol
 
 from lbtwist.model.address import Address
-from lbtwist.model.plane import EVERYTHING, Member, Rotation, Scope
+from lbtwist.model.plane import EVERYTHING, Ending, Member, Rotation, Scope
 from lbtwist.net.dialing import DialFailure, IDial
 from lbtwist.net.end import End
 from lbtwist.net.relay import Relay
@@ -190,7 +190,9 @@ class Connections(RuleBasedStateMachine):
         self, limits: dict[int, int], scheduler: str, retries: int, persistence: float, max_queue: int
     ) -> None:
         members = tuple(member(number, max_connections=limit) for number, limit in limits.items())
-        self.rotation = Rotation(members, scheduler, retries, persistence, max_queue, queue_timeout=2.0)
+        self.rotation = Rotation(
+            members, scheduler, retries, persistence, max_queue=max_queue, queue_timeout=2.0
+        )
         self.bench.plane.rotate(GROUP, self.rotation)
 
     @rule(
@@ -268,7 +270,7 @@ class Connections(RuleBasedStateMachine):
         total = self.bench.tally()
         assert total.live == 0
         assert total.total == len(self.relays)
-        assert total.cut == sum(relay._cut for relay in self.relays)
+        assert total.cut == sum(relay._ending is Ending.CUT for relay in self.relays)
         servers = [self.bench.tally(number) for number in SERVERS]
         assert sum(tally.total for tally in servers) == sum(map(len, self.servers.values()))
         assert sum(tally.failed for tally in servers) == len(self.bench.observer.heard)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import count
 
 from twisted.internet.defer import Deferred, succeed
@@ -204,6 +204,12 @@ class FakeDataPlane:
     def connections(self, scope: Scope) -> Iterable[ConnectionView]:
         now = self.clock.seconds()
         return [connection.view(now, self._name(connection)) for connection in self._live(scope)]
+
+    def preview(self, group: str, client: str, cookie: bytes = b"") -> Sequence[int]:
+        """In the order of the rotation, but the one that the cookie names comes first."""
+        members = self.rotations[group].members if group in self.rotations else ()
+        ordered = sorted(members, key=lambda member: not cookie or member.cookie != cookie)
+        return [member.number for member in ordered]
 
     def forget(self, scope: Scope) -> None:
         assert not self._live(scope), f"{scope} is not empty"

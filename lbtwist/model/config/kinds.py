@@ -6,11 +6,13 @@ from pathlib import Path
 
 from lbtwist.model import endpoint
 from lbtwist.model.address import Address, parse_address
-from lbtwist.model.config import networks, quorum
+from lbtwist.model.config import quorum
 from lbtwist.model.config.kind import Kind, text
 from lbtwist.model.config.target import FORMS as TARGET_FORMS
 from lbtwist.model.config.target import Target, parse_target
 from lbtwist.model.hostname import HostName, parse_domain
+from lbtwist.model.network import FORMS as NETWORK_FORMS
+from lbtwist.model.network import Network, parse_networks
 from lbtwist.model.shown import shown
 
 
@@ -60,7 +62,7 @@ def _read_file_or_none(value: object) -> Path | None:
     return None if value is None or value == "" else _read_path(value)
 
 
-def _write_networks(value: tuple[networks.Network, ...]) -> list[str]:
+def _write_networks(value: tuple[Network, ...]) -> list[str]:
     return [str(network) for network in value]
 
 
@@ -107,8 +109,8 @@ LABEL = text(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]{0,255}", "text of at most 255 c
 ENDPOINT = Kind(endpoint.parse_endpoint, endpoint.FORMS, {"anyOf": [_PORT_SCHEMA, {"type": "string"}]}, str)
 TARGET = Kind(_read_target, TARGET_FORMS, {"type": "string"}, str)
 NETWORKS = Kind(
-    networks.parse_networks,
-    f"a list of networks in CIDR, as {networks.FORMS}",
+    parse_networks,
+    f"a list of networks in CIDR, as {NETWORK_FORMS}",
     _NETWORKS_SCHEMA,
     _write_networks,
 )

@@ -14,9 +14,9 @@ from pydantic import ConfigDict
 from lbtwist.model.config.group import PROTOCOL, GroupDefaults, GroupSettings
 from lbtwist.model.config.kind import seconds, whole
 from lbtwist.model.config.kinds import ENDPOINT, FILE, LABEL, NAME, NETWORKS, PATTERNS, TOKEN
-from lbtwist.model.config.networks import Network
 from lbtwist.model.config.table import Table, key
 from lbtwist.model.endpoint import Endpoint, parse_endpoint
+from lbtwist.model.network import Network
 
 KEY_FILES = ("admin_keys", "operate_keys", "read_keys")
 """The keys of `[console]` that say who may come in; at least one is needed."""

@@ -9,10 +9,10 @@ from lbtwist.model.address import Address
 from lbtwist.model.config.document import Finding
 from lbtwist.model.config.inherit import table
 from lbtwist.model.config.kinds import is_address
-from lbtwist.model.config.networks import Network, parse_networks, within
 from lbtwist.model.config.table import KeyPath
 from lbtwist.model.config.target import Target, parse_target
 from lbtwist.model.config.words import joined
+from lbtwist.model.network import Network, parse_networks, within
 from lbtwist.model.shown import shown
 
 _UNREAD = Address("", 1)
