@@ -97,6 +97,12 @@ class IDataPlane(Interface):
         `cookie` is what its persistence cookie says. At most 100, and nothing changes by it.
         """
 
+    def tied(group: str, client: str, cookie: bytes = b"") -> int | None:
+        """The member that session persistence gives such a client, be it full; None where it gives none.
+
+        Never one that takes nothing new (rule 10). Nothing changes by it.
+        """
+
     def forget(scope: Scope) -> None:
         """Drop the counters of a registration or listener that is gone and empty."""
 

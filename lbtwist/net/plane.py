@@ -122,6 +122,11 @@ class DataPlane:
         members = known.preview(client, cookie) if known else ()
         return [member.number for member in islice(members, PREVIEWED)]
 
+    def tied(self, group: str, client: str, cookie: bytes = b"") -> int | None:
+        known = self._groups.get(group)
+        member = known.tie_of(client, cookie) if known else None
+        return member.number if member else None
+
     def forget(self, scope: Scope) -> None:
         if scope.kind is ScopeKind.LISTENER:
             self._past += self.tally(scope)

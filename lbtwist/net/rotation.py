@@ -84,10 +84,14 @@ class GroupRotation:
         """The member that the persistence cookie of a request names: never one that takes nothing new."""
         return self._by_cookie.get(cookie)
 
+    def tie_of(self, client: str, cookie: bytes) -> Member | None:
+        """The member that such a client is tied to, one way or the other."""
+        return self.tied(cookie) or self._tied(client)
+
     def _ordered(
         self, scheduler: IScheduler, client: str, cookie: bytes, *, preview: bool = False
     ) -> Iterator[Member]:
-        tied = self.tied(cookie) or self._tied(client)
+        tied = self.tie_of(client, cookie)
         if tied is not None and self._has_room(tied):
             yield tied
         for member in scheduler.order(client):

@@ -280,6 +280,24 @@ async def test_connections_are_shown(world: World) -> None:
 
 
 @pytest_twisted.ensureDeferred
+async def test_a_preview_begins_with_who_a_client_is_tied_to_and_changes_nothing(world: World) -> None:
+    members = tuple(
+        Member(n, f"{GROUP}/s{n}#{n}", world.server().address, 1, cookie=b"%d" % n) for n in (1, 2)
+    )
+    world.plane.rotate(GROUP, Rotation(members, "rr", persistence=60.0, cookie=b"SERVERID"))
+    assert [world.plane.tied(GROUP, "", cookie) for cookie in (b"", b"1", b"2", b"3")] == [None, 1, 2, None]
+    assert [list(world.plane.preview(GROUP, "", cookie)) for cookie in (b"", b"1", b"2", b"")] == [
+        [1, 2],
+        [1, 2],
+        [2, 1],
+        [1, 2],
+    ]
+    world.plane.rotate(GROUP, Rotation(members[:1], "rr", persistence=60.0, cookie=b"SERVERID"))
+    assert world.plane.tied(GROUP, "", b"2") is None, "rule 10"
+    assert (world.plane.tied("none", ""), list(world.plane.preview("none", ""))) == (None, [])
+
+
+@pytest_twisted.ensureDeferred
 async def test_when_it_is_closed_nothing_is_left(world: World) -> None:
     (server,) = await started(world, 1)
     client, end = await connected(world, server)

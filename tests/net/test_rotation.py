@@ -210,6 +210,17 @@ def test_ties_are_dropped_with_another_timeout() -> None:
     assert house.order(ADA) == [chosen, other]
 
 
+def test_who_a_client_is_tied_to_is_told_also_while_that_one_is_full() -> None:
+    house = House(member(1, max_connections=1), member(2), persistence=10.0)
+    house.group.tie(ADA, 1)
+    house.take(1)
+    assert house.order() == [2]
+    assert house.group.tie_of(ADA, b"") == member(1, max_connections=1)
+    assert house.group.tie_of(BOB, b"") is None
+    house.clock.advance(10.0)
+    assert house.group.tie_of(ADA, b"") is None
+
+
 def test_without_persistence_nobody_is_tied() -> None:
     house = House(member(1), member(2), scheduler="source_hash")
     (chosen, other) = house.order(ADA)

@@ -93,6 +93,8 @@ class FakeDataPlane:
         """Numbers of registrations and listeners that are gone."""
         self.told: list[tuple[str, int]] = []
         """`bind`, `serve` and `stop_accepting`, with the listener's number, in their order."""
+        self.ties: dict[str, int] = {}
+        """Clients that are tied to a member by their address."""
         self.closed = False
         self._ids = count(1)
         self._clients = count()
@@ -118,7 +120,7 @@ class FakeDataPlane:
 
     def connect(self, group: str, listener: int = 0) -> FakeConnection | None:
         """A client comes: a connection to a member in rotation, in turn; None where there is none."""
-        members = self.rotations[group].members if group in self.rotations else ()
+        members = self._members(group)
         return self.open(members[next(self._clients) % len(members)], listener) if members else None
 
     def on(self, number: int) -> list[FakeConnection]:
@@ -206,10 +208,19 @@ class FakeDataPlane:
         return [connection.view(now, self._name(connection)) for connection in self._live(scope)]
 
     def preview(self, group: str, client: str, cookie: bytes = b"") -> Sequence[int]:
-        """In the order of the rotation, but the one that the cookie names comes first."""
-        members = self.rotations[group].members if group in self.rotations else ()
-        ordered = sorted(members, key=lambda member: not cookie or member.cookie != cookie)
-        return [member.number for member in ordered]
+        """In the order of the rotation, but the one that the client is tied to comes first."""
+        tied = self.tied(group, client, cookie)
+        return sorted((member.number for member in self._members(group)), key=lambda n: n != tied)
+
+    def tied(self, group: str, client: str, cookie: bytes = b"") -> int | None:
+        return next(
+            (
+                member.number
+                for member in self._members(group)
+                if (cookie and member.cookie == cookie) or self.ties.get(client) == member.number
+            ),
+            None,
+        )
 
     def forget(self, scope: Scope) -> None:
         assert not self._live(scope), f"{scope} is not empty"
@@ -220,6 +231,9 @@ class FakeDataPlane:
     def close(self) -> None:
         self.closed = True
         self.cut(EVERYTHING)
+
+    def _members(self, group: str) -> Sequence[Member]:
+        return self.rotations[group].members if group in self.rotations else ()
 
     def _live(self, scope: Scope) -> list[FakeConnection]:
         return [each for part in _parts(scope) for each in self._by_scope.get(part, {}).values()]
