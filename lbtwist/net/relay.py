@@ -2,74 +2,43 @@
 
 from __future__ import annotations
 
-from twisted.internet.abstract import FileDescriptor
-
 from lbtwist.model.plane import ConnectionView, Ending, Member
 from lbtwist.net.dispatch import Dispatch
 from lbtwist.net.end import End
 from lbtwist.net.frontend import Frontend
 from lbtwist.net.live import Lease, Ledger
+from lbtwist.net.pair import Pair
 from lbtwist.net.sockaddr import shown
 
-CLOSE_TIMEOUT = 0.1
-"""Seconds that a close may take where the transport under an end has a queue of its own."""
 
-
-class Relay:
+class Relay(Pair):
     """One client's connection, from its accept to its close."""
 
     __slots__ = (
         "id",
         "client_host",
-        "touched",
-        "due_bucket",
-        "_frontend",
         "_opened",
-        "_client",
-        "_server",
         "_member",
         "_dispatch",
         "_tried",
         "_group",
         "_lease",
         "_place",
-        "_closing",
-        "_forced",
         "_ending",
     )
 
     def __init__(self, id: int, frontend: Frontend, client_host: str) -> None:
+        super().__init__(frontend, End(self, frontend.seconds))
         self.id = id
         self.client_host = client_host
-        self.touched = self._opened = frontend.seconds()
-        self.due_bucket: int | None = None
-        self._frontend = frontend
-        self._client = End(self, frontend.seconds)
-        self._server: End | None = None
+        self._opened = self.touched
         self._member: Member | None = None
         self._dispatch: Dispatch | None = None
         self._tried: tuple[int, ...] = ()
         self._group = frontend.group
         self._lease: Lease | None = None
         self._place: Lease | None = None
-        self._closing = False
-        self._forced = False
         self._ending = Ending.FINISHED
-
-    @property
-    def received(self) -> int:
-        """Bytes from the client."""
-        return self._client.received
-
-    @property
-    def sent(self) -> int:
-        """Bytes to the client."""
-        return self._server.received if self._server else 0
-
-    @property
-    def forced(self) -> bool:
-        """Both sides are being closed, whatever they do."""
-        return self._forced
 
     @property
     def in_flight(self) -> bool:
@@ -108,32 +77,20 @@ class Relay:
         self.close()
 
     def half_closed(self, end: End) -> None:
-        """One side has shut its sending down; the other is told so after what it still has to get."""
-        if self._closing:
-            return
-        if end is self._server and self._unused:
+        """As a pair; but a server that ends before it was of use is a failed connect."""
+        if end is self._server and self._unused and not self._closing:
             self._fail_over()
-            return
-        peer = end.peer
-        peer.transport.unregisterProducer()
-        if peer.ended:
-            self._closing = True
-            end.transport.loseConnection()
-            peer.transport.loseConnection()
         else:
-            peer.transport.loseWriteConnection()
+            super().half_closed(end)
 
     def lost(self, end: End, *, orderly: bool) -> None:
-        """One side is closed: the other follows it, and with both the connection has ended."""
-        server = self._server
-        if end is not self._client and end is not server:
+        """As a pair; a server that it has failed over from is of no concern any more."""
+        if end is not self._client and end is not self._server:
             return
-        if end is server and self._unused and not self._closing:
+        if end is self._server and self._unused and not self._closing:
             self._fail_over()
-        elif self._client.lost and (server is None or server.lost):
-            self._finish()
-        elif not self._closing:
-            self._follow(end, orderly=orderly)
+        else:
+            super().lost(end, orderly=orderly)
 
     def cut(self) -> None:
         """Close both sides (rule 5), because a deadline came or an operator said so."""
@@ -142,31 +99,9 @@ class Relay:
 
     def close(self) -> None:
         """Close both sides; what is held for a slow peer is dropped."""
-        if self._forced:
-            return
-        self._closing = self._forced = True
-        self.touched = self._frontend.seconds()
         if self._dispatch is not None:
             self._dispatch.cancel()
-        for end in self._ends:
-            end.close()
-        self._frontend.sweep.enter(self, self.touched + CLOSE_TIMEOUT)
-
-    def due(self, now: float) -> None:
-        """The sweep: nothing moved for the idle timeout (rule 14), or a close lasts too long."""
-        at = self.touched + (CLOSE_TIMEOUT if self._forced else self._frontend.policy.idle_timeout)
-        if now < at:
-            self._frontend.sweep.enter(self, at)
-        elif self._closing:
-            for end in self._ends:
-                end.reset()
-        else:
-            self.close()
-
-    def watch_idle(self) -> None:
-        """Be swept by the listener's present idle timeout."""
-        if self._server is not None and not self._forced:
-            self._frontend.sweep.enter(self, self.touched + self._frontend.policy.idle_timeout)
+        super().close()
 
     def view(self, now: float) -> ConnectionView:
         """Itself, for people."""
@@ -182,10 +117,6 @@ class Relay:
             sent=self.sent,
             activity=self._activity,
         )
-
-    @property
-    def _ends(self) -> tuple[End, ...]:
-        return (self._client, self._server) if self._server else (self._client,)
 
     @property
     def _activity(self) -> str:
@@ -209,12 +140,8 @@ class Relay:
         self._dispatch.next()
 
     def _join(self, server: End) -> None:
-        client = self._client
-        self._server = client.peer = server
-        server.peer = client
-        client.transport.registerProducer(server, True)
-        server.transport.registerProducer(client, True)
-        client.transport.resumeProducing()
+        super()._join(server)
+        self._client.transport.resumeProducing()
         self.touched = self._frontend.seconds()
         self.watch_idle()
 
@@ -236,24 +163,6 @@ class Relay:
         self._frontend.server_failed(member, "closed before any byte was passed")
         if left is not None:
             left.tell_if_empty()
-
-    def _follow(self, end: End, *, orderly: bool) -> None:
-        """One side was closed with the other still open: it gets what it is owed, and the same end."""
-        self._closing = True
-        peer = end.peer
-        if orderly:
-            peer.transport.unregisterProducer()
-            peer.transport.loseConnection()
-        elif peer.held:
-            peer.transport.pauseProducing()
-        elif isinstance(peer.transport, FileDescriptor):
-            # Twisted's own transports queue without a word, and an abort drops that.
-            peer.transport.pauseProducing()
-            self._forced = True
-            self.touched = self._frontend.seconds()
-            self._frontend.sweep.enter(self, self.touched + CLOSE_TIMEOUT)
-        else:
-            peer.reset()
 
     def _finish(self) -> None:
         if self._dispatch is not None:
