@@ -201,7 +201,7 @@ class Drains:
         def conclude(receipt: Receipt) -> None:
             del self._running[key]
             self.receipts.append(receipt)
-            self.log.info(_ENDED, receipt=receipt)
+            self.log.info(_ENDED, receipt=receipt, of_cut=_of_cut(receipt))
             ended(receipt)
 
         running = RunningDrain(drain, self._plane, self._clock, conclude, spread)
@@ -218,6 +218,18 @@ class Drains:
 
 _ENDED = (
     "drain of {receipt.subject} ended: {receipt.outcome} ({receipt.cause}) after {receipt.seconds:.1f} s,"
-    " {receipt.connections} connections = {receipt.finished} finished + {receipt.cut} cut"
+    " {receipt.connections} connections = {receipt.finished} finished + {receipt.cut} cut{of_cut}"
     " + {receipt.kept} kept, {receipt.bytes_moved} bytes moved"
 )
+
+
+def _of_cut(receipt: Receipt) -> str:
+    """How many of those cut were requests and WebSockets, and how they ended; empty where none was."""
+    told = {
+        "5xx sent": receipt.responses_5xx,
+        "responses cut": receipt.responses_cut,
+        "tunnels closed": receipt.tunnels_closed,
+        "tunnels aborted": receipt.tunnels_aborted,
+    }
+    parts = [f"{words} {count}" for words, count in told.items() if count]
+    return f" ({', '.join(parts)})" if parts else ""

@@ -16,6 +16,7 @@ from lbtwist.model.endpoint import Endpoint
 from lbtwist.model.plane import (
     EVERYTHING,
     ConnectionView,
+    Ending,
     ListenerPolicy,
     Member,
     Rotation,
@@ -35,6 +36,10 @@ class FakeConnection:
         self.received = 0
         self.sent = 0
         self.closing = False
+        self.cut_as = Ending.CUT
+        """How it ends when it is cut."""
+        self.request = ("", "", "")
+        """Method, host and path of a request."""
         self.opened = self.touched = plane.clock.seconds()
         self._plane = plane
 
@@ -58,6 +63,7 @@ class FakeConnection:
         self._plane.ended(self)
 
     def view(self, now: float, listener: str) -> ConnectionView:
+        method, host, path = self.request
         return ConnectionView(
             id=self.id,
             client=f"192.0.2.1:{self.id}",
@@ -69,6 +75,9 @@ class FakeConnection:
             received=self.received,
             sent=self.sent,
             activity="closing" if self.closing else "relaying",
+            method=method,
+            host=host,
+            path=path,
         )
 
 
@@ -131,7 +140,8 @@ class FakeDataPlane:
         """`connection` is live no more, in none of its scopes."""
         del self.live[connection.id]
         for scope in connection.scopes:
-            self._counted[scope, "cut"] += connection.closing
+            for counter in {"cut", connection.cut_as.value} if connection.closing else ():
+                self._counted[scope, counter] += 1
             self._counted[scope, "received"] += connection.received
             self._counted[scope, "sent"] += connection.sent
             del self._by_scope[scope][connection.id]
@@ -247,6 +257,10 @@ class FakeDataPlane:
             received=self._counted[part, "received"] + sum(c.received for c in live),
             sent=self._counted[part, "sent"] + sum(c.sent for c in live),
             failed=self._counted[part, "failed"],
+            answered=self._counted[part, "answered"],
+            truncated=self._counted[part, "truncated"],
+            closed=self._counted[part, "closed"],
+            aborted=self._counted[part, "aborted"],
         )
 
     def _cut(self, connection: FakeConnection) -> None:

@@ -14,7 +14,7 @@ from lbtwist.errors import Refused
 from lbtwist.interfaces import IDataPlane
 from lbtwist.model.address import Address
 from lbtwist.model.drain import NEVER, Because, Cause, State
-from lbtwist.model.plane import EVERYTHING, Member, Scope
+from lbtwist.model.plane import EVERYTHING, Ending, Member, Scope
 from lbtwist.model.receipt import Receipt
 from lbtwist.service.draining import KEPT_RECEIPTS, Drains, RunningDrain
 from tests.service.bench import WALL
@@ -324,6 +324,51 @@ def test_rule_64_one_connection_cut_by_hand_makes_the_outcome_cut(engine: Engine
     engine.plane.cut_connection(one.id)
     two.end()
     assert (engine.ended[0].outcome, engine.ended[0].finished, engine.ended[0].cut) == ("cut", 1, 1)
+
+
+CUT_AS = (Ending.CUT, Ending.ANSWERED, Ending.TRUNCATED, Ending.CLOSED, Ending.ABORTED)
+
+
+def test_rule_64_a_receipt_adds_up_and_tells_how_requests_and_websockets_were_cut(engine: Engine) -> None:
+    """Each way of being cut another number of times; what was cut before the drain does not count."""
+    for ending, before in zip(CUT_AS, engine.connections(5), strict=True):
+        before.cut_as = ending
+        engine.plane.cut_connection(before.id)
+    finished, _, _ = engine.connections(3)
+    cut = engine.connections(15)
+    for connection, ending in zip(cut, [e for n, e in enumerate(CUT_AS, 1) for _ in range(n)], strict=True):
+        connection.cut_as = ending
+    running = engine.begin()
+    finished.end()
+    for connection in cut:
+        engine.plane.cut_connection(connection.id)
+    running.withdraw(Cause.REMOVAL)
+    (receipt,) = engine.ended
+    assert (receipt.connections, receipt.finished, receipt.cut, receipt.kept) == (18, 1, 15, 2)
+    assert receipt.responses_5xx == 2
+    assert receipt.responses_cut == 3
+    assert receipt.tunnels_closed == 4
+    assert receipt.tunnels_aborted == 5
+
+
+def test_rule_64_the_log_tells_how_requests_and_websockets_were_cut(
+    engine: Engine, logged: list[str]
+) -> None:
+    for ending in (*CUT_AS, Ending.CLOSED):
+        engine.connections(1)[0].cut_as = ending
+    engine.begin(0.0)
+    assert logged[-1].endswith(
+        "6 connections = 0 finished + 6 cut (5xx sent 1, responses cut 1, tunnels closed 2,"
+        " tunnels aborted 1) + 0 kept, 0 bytes moved"
+    )
+
+
+def test_rule_64_the_log_says_nothing_of_requests_where_none_was_cut(
+    engine: Engine, logged: list[str]
+) -> None:
+    engine.connections(2)
+    engine.begin(0.0)
+    assert logged[-1].endswith("2 connections = 0 finished + 2 cut + 0 kept, 0 bytes moved")
 
 
 def test_receipts_are_kept_in_the_order_in_which_drains_ended_and_not_for_ever(engine: Engine) -> None:

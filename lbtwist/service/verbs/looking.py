@@ -69,7 +69,7 @@ def connections(
         if view.age >= older and view.idle >= idle
     )
     chosen = sorted(views, key=lambda view: view.age, reverse=True)
-    return Result([rows.connection_row(view) for view in chosen[: limit or None]])
+    return rows.connections_result(chosen[: limit or None])
 
 
 def drains(call: Call) -> Result:
@@ -79,7 +79,7 @@ def drains(call: Call) -> Result:
 def receipts(call: Call, since: float | None = None) -> Result:
     balancer: LoadBalancer = call.balancer
     oldest = balancer.wall() - since if since is not None else 0.0
-    return Result([rows.receipt_row(each) for each in balancer.drains.receipts if each.end >= oldest])
+    return rows.receipts_result(each for each in balancer.drains.receipts if each.end >= oldest)
 
 
 def _scopes(balancer: LoadBalancer, of: str | None) -> Iterator[Scope]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -43,9 +43,17 @@ RECEIPT_COLUMNS = (
     "subject", "cause", "outcome", "start", "seconds", "connections", "finished", "cut", "kept",
     "bytes_moved", "who", "why",
 )  # fmt: skip
+OF_CUT = ("responses_5xx", "responses_cut", "tunnels_closed", "tunnels_aborted")
+"""What of those cut were requests and WebSockets: each is a column where it is not 0."""
 CONNECTION_COLUMNS = (
     "id", "client", "listener", "server", "protocol", "age", "idle", "received", "sent", "activity",
 )  # fmt: skip
+REQUEST_COLUMNS = (
+    "id", "client", "server", "method", "host", "path", "age", "received", "sent", "activity",
+)  # fmt: skip
+"""As many, or they would not all have room on 80 columns."""
+LONGEST = 256
+"""Characters that are shown of what a peer sent."""
 
 
 def listener_row(balancer: LoadBalancer, listener: Listener) -> Row:
@@ -156,8 +164,19 @@ def receipt_row(receipt: Receipt) -> Row:
         "cut": receipt.cut,
         "kept": receipt.kept,
         "responses_5xx": receipt.responses_5xx,
+        "responses_cut": receipt.responses_cut,
+        "tunnels_closed": receipt.tunnels_closed,
+        "tunnels_aborted": receipt.tunnels_aborted,
         "bytes_moved": receipt.bytes_moved,
     }
+
+
+def receipts_result(receipts: Iterable[Receipt], exit: Exit = Exit.DONE) -> Result:
+    """These receipts, with a column for each way of being cut that there was."""
+    table = [receipt_row(receipt) for receipt in receipts]
+    told = [name for name in OF_CUT if any(row[name] for row in table)]
+    place = RECEIPT_COLUMNS.index("cut") + 1
+    return Result(table, exit, (*RECEIPT_COLUMNS[:place], *told, *RECEIPT_COLUMNS[place:]))
 
 
 def connection_row(view: ConnectionView) -> Row:
@@ -172,7 +191,22 @@ def connection_row(view: ConnectionView) -> Row:
         "received": view.received,
         "sent": view.sent,
         "activity": view.activity,
+        "method": _bounded(view.method),
+        "host": _bounded(view.host),
+        "path": _bounded(view.path),
     }
+
+
+def connections_result(views: Iterable[ConnectionView]) -> Result:
+    """These connections, with the columns of requests where there is one."""
+    table = [connection_row(view) for view in views]
+    requests = any(row["method"] for row in table)
+    return Result(table, columns=REQUEST_COLUMNS if requests else CONNECTION_COLUMNS)
+
+
+def _bounded(sent: str) -> str:
+    """What a peer sent, cut where it is long; the faces make it harmless."""
+    return sent if len(sent) <= LONGEST else sent[: LONGEST - 1] + "…"
 
 
 def instant(wall: float) -> str:

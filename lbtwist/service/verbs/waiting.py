@@ -139,14 +139,13 @@ def _last_receipt(balancer: LoadBalancer, reference: Reference) -> Receipt | Non
 
 
 def _told(receipts: Sequence[Receipt]) -> Result:
-    data = [rows.receipt_row(receipt) for receipt in receipts]
     if any(receipt.outcome in _UNFINISHED for receipt in receipts):
         exit = Exit.CANCELLED
     elif any(receipt.cut for receipt in receipts):
         exit = Exit.CUT
     else:
         exit = Exit.DONE
-    return Result(data, exit, rows.RECEIPT_COLUMNS)
+    return rows.receipts_result(receipts, exit)
 
 
 _UNFINISHED = (State.CANCELLED.value, State.INTERRUPTED.value)

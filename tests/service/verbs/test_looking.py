@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 import lbtwist
+from lbtwist.console.render import Page, as_json, as_text
 from lbtwist.errors import Refused, UsageError
+from lbtwist.model.plane import Ending
 from lbtwist.service.verbs import looking, membership, rows, taking_out
 from tests.service.bench import WALL, Bench
 
@@ -156,8 +158,42 @@ def test_one_connection_as_it_is_shown(bench: Bench) -> None:
             "received": 3,
             "sent": 4,
             "activity": "relaying",
+            "method": "",
+            "host": "",
+            "path": "",
         }
     ]
+
+
+def test_requests_are_shown_with_method_host_and_path(bench: Bench) -> None:
+    bench.connect("app/ecs01#2")
+    assert looking.connections(bench.call()).columns == rows.CONNECTION_COLUMNS
+    (request,) = bench.connect("app/ecs02#3")
+    request.request = ("GET", "example.com", "/index.html")
+    result = looking.connections(bench.call())
+    assert result.columns == rows.REQUEST_COLUMNS
+    row = bench.row(result.data, id=request.id)
+    assert (row["method"], row["host"], row["path"]) == ("GET", "example.com", "/index.html")
+    assert set(result.columns) <= set(row)
+
+
+def test_what_a_peer_sent_is_harmless_and_bounded(bench: Bench) -> None:
+    (request,) = bench.connect("app/ecs01#2")
+    request.request = ("GET\n", "\x1b[2Jexample.com\u202e", "/\x9b\x07" + "a" * 10_000)
+    result = looking.connections(bench.call())
+    (row,) = result.data
+    assert (len(row["path"]), row["path"][-1]) == (rows.LONGEST, "…")
+    shown = as_text(result.data, result.columns)
+    assert shown.replace("\n", "").isprintable()
+    assert len(shown.splitlines()) == 2
+    assert max(map(len, as_text(result.data, result.columns, Page(80)).splitlines())) <= 80
+    assert as_json(result.data).isprintable()
+
+
+def test_the_longest_path_that_is_shown_whole(bench: Bench) -> None:
+    (request,) = bench.connect("app/ecs01#2")
+    request.request = ("GET", "example.com", "/" * rows.LONGEST)
+    assert looking.connections(bench.call()).data[0]["path"] == "/" * rows.LONGEST
 
 
 def test_connections_that_are_old_or_idle_enough(bench: Bench) -> None:
@@ -219,6 +255,19 @@ def test_rule_64_receipts_of_all_times_and_of_late(bench: Bench) -> None:
     assert second["outcome"] == "completed"
     assert data(looking.receipts(bench.call(), since=100.0)) == [first, second]
     assert data(looking.receipts(bench.call(), since=99.0)) == [second]
+
+
+def test_rule_64_what_of_those_cut_were_requests_has_a_column_where_there_were_any(bench: Bench) -> None:
+    request, tunnel = bench.connect("app/ecs01#2", 2)
+    request.cut_as, tunnel.cut_as = Ending.ANSWERED, Ending.ABORTED
+    taking_out.drain(bench.call(), ["app/ecs02"])
+    assert looking.receipts(bench.call()).columns == rows.RECEIPT_COLUMNS
+    taking_out.remove(bench.call(), ["app/ecs01"], timeout=0.0, force=True)
+    result = looking.receipts(bench.call())
+    place = result.columns.index("cut")
+    assert result.columns[place : place + 4] == ("cut", "responses_5xx", "tunnels_aborted", "kept")
+    row = bench.row(result.data, subject="app/ecs01#2")
+    assert [row[name] for name in ("cut", *rows.OF_CUT)] == [2, 1, 0, 0, 1]
 
 
 def test_the_status_is_one_screen_of_everything(bench: Bench) -> None:
