@@ -60,8 +60,8 @@ def test_names_file_key_value_and_range() -> None:
         ("max_queue = 100001", "max_queue: 100001 is not in 0–100000"),
         ("queue_timeout = 0", "queue_timeout: 0 is not in 0.1–300 s"),
         (
-            "session_persistence.type = 'cookie'",
-            'session_persistence.type: \'cookie\' is not one of "none", "source_ip"',
+            "session_persistence.type = 'cookies'",
+            'session_persistence.type: \'cookies\' is not one of "none", "source_ip", "cookie"',
         ),
         ("session_persistence.timeout = 0", "session_persistence.timeout: 0 is not in 1–86400 s"),
         ("session_persistence = 'source_ip'", "session_persistence: 'source_ip' is not a table"),
@@ -206,7 +206,8 @@ def test_wrong_values_elsewhere(toml: str, message: str) -> None:
 def test_unknown_keys_list_the_known_ones() -> None:
     assert wrong(WHOLE + "connection_draining = { patience = 3 }") == [
         "server_groups.app.connection_draining.patience: is not a known key; "
-        "[server_groups.app.connection_draining] takes timeout, on_unhealthy, recovery, rejoin, spread"
+        "[server_groups.app.connection_draining] takes timeout, on_unhealthy, recovery, rejoin, spread, "
+        "error_status, websocket_close"
     ]
 
 
@@ -235,7 +236,7 @@ def test_keys_are_quoted_so_that_they_stay_on_one_line() -> None:
 
 def test_required_keys_of_a_listener() -> None:
     assert wrong("[listeners.web]\n" + GROUP) == [
-        'listeners.web.protocol: is required ("tcp")',
+        'listeners.web.protocol: is required ("tcp", "http")',
         'listeners.web.endpoint: is required (8080, ":8080", "10.0.0.1:80", "[::1]:80", "unix:/path" '
         "or a Twisted server endpoint string)",
     ]

@@ -52,7 +52,7 @@ def test_the_page_has_every_table_and_key() -> None:
     for path, schema in walk(Document):
         if path[0] == "defaults":
             continue
-        section = page.partition(f"## `[{'.'.join(map(str, path))}]`\n")[2].partition("\n## ")[0]
+        section = page.partition(f"[{'.'.join(map(str, path))}]")[2].partition("\n## ")[0]
         for name, field in schema.model_fields.items():
             if not sub_table(field):
                 assert f"| `{name}` |" in section
@@ -95,7 +95,11 @@ def test_json_schema_has_the_keys_of_a_table_that_writes_some_of_them() -> None:
 def test_json_schema_requires_what_no_default_can_give() -> None:
     tables = json_schema()["$defs"]
     required = {name: table["required"] for name, table in tables.items() if "required" in table}
-    assert required == {"ListenerSettings": ["endpoint"], "ServerSettings": ["address"]}
+    assert required == {
+        "ListenerSettings": ["endpoint"],
+        "RespondSettings": ["status"],
+        "ServerSettings": ["address"],
+    }
 
 
 def test_json_schema_has_defaults_as_a_file_writes_them() -> None:
@@ -115,7 +119,9 @@ def test_lb_toml_has_every_key() -> None:
 
 
 def tables_at(value: object, path: KeyPath) -> list[dict[str, object]]:
-    """The tables at `path`, where `NAME` is any name."""
+    """The tables at `path`, where `NAME` is any name; a list is each of its tables."""
+    if isinstance(value, list):
+        return [table for entry in value for table in tables_at(entry, path)]
     if not isinstance(value, dict):
         return []
     if not path:

@@ -16,6 +16,7 @@ def test_bytes_moved_are_those_of_both_directions() -> None:
 
 
 def test_tallies_add_up_counter_by_counter() -> None:
-    one, other = Tally(1, 2, 3, 4, 5, 6), Tally(10, 20, 30, 40, 50, 60)
-    assert dataclasses.astuple(one + other) == (11, 22, 33, 44, 55, 66)
+    counters = len(dataclasses.fields(Tally))
+    one, other = Tally(*range(1, counters + 1)), Tally(*range(10, 10 * counters + 1, 10))
+    assert dataclasses.astuple(one + other) == tuple(range(11, 11 * counters + 1, 11))
     assert sum([one, other], Tally()) == one + other

@@ -7,14 +7,17 @@ from lbtwist.model.config.advice import warnings
 from lbtwist.model.config.discovery import DiscoverySettings
 from lbtwist.model.config.document import Part
 from lbtwist.model.config.draining import DrainingSettings, Recovery, Rejoin
-from lbtwist.model.config.group import GroupSettings, PersistenceSettings, ServerSettings
+from lbtwist.model.config.group import GroupSettings, ServerSettings
 from lbtwist.model.config.health_check import HealthCheckSettings
 from lbtwist.model.config.jsonschema import json_schema
 from lbtwist.model.config.parsing import parse, parse_parts
+from lbtwist.model.config.persistence import PersistenceSettings
 from lbtwist.model.config.plain import plain
 from lbtwist.model.config.quorum import Quorum
 from lbtwist.model.config.reference import EXAMPLE, reference
+from lbtwist.model.config.rules import RuleSettings
 from lbtwist.model.config.schema import Config, ConsoleSettings, ListenerSettings, LoadBalancerSettings
+from lbtwist.model.config.secret import Secret
 
 __all__ = [
     "EXAMPLE",
@@ -31,6 +34,8 @@ __all__ = [
     "Quorum",
     "Recovery",
     "Rejoin",
+    "RuleSettings",
+    "Secret",
     "ServerSettings",
     "json_schema",
     "parse",

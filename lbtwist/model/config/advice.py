@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lbtwist.model.config.group import GroupSettings
-from lbtwist.model.config.schema import Config
+from lbtwist.model.config.protocol import HTTP
+from lbtwist.model.config.schema import Config, ListenerSettings
 from lbtwist.model.config.words import dotted
 from lbtwist.model.duration import plain_number
 
@@ -18,10 +19,39 @@ def warnings(config: Config) -> list[str]:
 def _of_listeners(config: Config) -> Iterator[str]:
     if not config.listeners:
         yield "listeners: there is none, so no client can connect"
+    for name, listener in config.listeners.items():
+        where = dotted(("listeners", name))
+        yield from _of_rules(where, listener)
+        if listener.protocol == HTTP:
+            for group in listener.groups:
+                yield from _of_requests(where, listener, group, config.server_groups[group])
+
+
+def _of_rules(where: str, listener: ListenerSettings) -> Iterator[str]:
+    last = next((index for index, rule in enumerate(listener.rules) if rule.matches_all), None)
+    if last is not None:
+        for index in range(last + 1, len(listener.rules)):
+            yield f"{where}.rules[{index}]: is never reached: rules[{last}] matches every request"
+
+
+def _of_requests(where: str, listener: ListenerSettings, name: str, group: GroupSettings) -> Iterator[str]:
+    """Requests that a drain cuts though they have time left (rule 43)."""
+    timeout, request = group.connection_draining.timeout, listener.request_timeout
+    if timeout > request:
+        return
+    lengths = (
+        f"{plain_number(timeout)} s is not longer than {where}.request_timeout ({plain_number(request)} s)"
+    )
+    what = (
+        "a request that may still be answered in time is cut when its server is removed"
+        if timeout
+        else "draining is off, and every request in flight is cut at once when its server is removed"
+    )
+    yield f"{dotted(('server_groups', name))}.connection_draining.timeout: {lengths}: {what}"
 
 
 def _of_groups(config: Config) -> Iterator[str]:
-    used = {listener.server_group for listener in config.listeners.values()}
+    used = {group for listener in config.listeners.values() for group in listener.groups}
     for name, group in config.server_groups.items():
         where = dotted(("server_groups", name))
         if name not in used:

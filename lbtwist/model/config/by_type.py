@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import partial
 from typing import Any
 
+from lbtwist.model.config import health_check, persistence
 from lbtwist.model.config.discovery import SOURCES, DiscoverySettings, source_of
 from lbtwist.model.config.document import Finding
-from lbtwist.model.config.health_check import TYPES, TYPES_WITH, HealthCheckSettings, has_key
+from lbtwist.model.config.health_check import HealthCheckSettings
 from lbtwist.model.config.inherit import tables
+from lbtwist.model.config.persistence import PersistenceSettings
 from lbtwist.model.config.table import KeyPath, Table, kind_of
 from lbtwist.model.config.words import bare, did_you_mean, dotted, quoted
 from lbtwist.model.config.written import own, stands, where
@@ -36,29 +39,33 @@ class ByType:
         )
 
     def _group(self, name: str, group: dict[str, Any]) -> dict[str, Any]:
-        readers = {"health_check": self._health_check, "discovery": self._discovery}
+        readers: dict[str, Callable[[str, dict[str, Any]], dict[str, Any]]] = {
+            "health_check": partial(self._typed, "health_check"),
+            "session_persistence": partial(self._typed, "session_persistence"),
+            "discovery": self._discovery,
+        }
         inner = {
             key: read(name, group[key]) for key, read in readers.items() if isinstance(group.get(key), dict)
         }
         return {**group, **inner}
 
-    def _health_check(self, group: str, values: dict[str, Any]) -> dict[str, Any]:
-        type = values.get("type", HealthCheckSettings.model_fields["type"].default)
-        if type not in TYPES:
+    def _typed(self, table: str, group: str, values: dict[str, Any]) -> dict[str, Any]:
+        default, types, types_with = _TYPED[table]
+        type = values.get("type", default)
+        if type not in types:
             return values
-        for key in values:
-            if not has_key(type, key):
-                self._refuse(group, type, key)
-        return {key: value for key, value in values.items() if has_key(type, key)}
+        foreign = [key for key in values if type not in types_with.get(key, types)]
+        for key in foreign:
+            self._refuse(group, table, key, f'of type "{type}"', types_with[key])
+        return {key: value for key, value in values.items() if key not in foreign}
 
-    def _refuse(self, group: str, type: str, key: str) -> None:
+    def _refuse(self, group: str, table: str, key: str, known: str, types: Collection[str]) -> None:
         """But a group that says its own type need not mind what is inherited for another one."""
-        table: KeyPath = ("health_check",)
-        mine = (*own(group), *table)
+        mine = (*own(group), table)
         if stands(self._written, (*mine, key)) or not stands(self._written, (*mine, "type")):
-            types = " and ".join(f'"{other}"' for other in TYPES_WITH[key])
-            message = f'is not a known key of type "{type}": it is for {types}'
-            self._findings.append(Finding(where(self._written, group, (*table, key)), message))
+            allowed = " and ".join(f'"{other}"' for other in types)
+            message = f"is not a known key {known}: it is for {allowed}"
+            self._findings.append(Finding(where(self._written, group, (table, key)), message))
 
     def _discovery(self, group: str, values: dict[str, Any]) -> dict[str, Any]:
         source, path = source_of(values), (*own(group), "discovery")
@@ -95,6 +102,21 @@ class ByType:
                     yield key, kind.write(field.default)
             except ValueError as error:
                 self._findings.append(Finding((*path, key), str(error)))
+
+
+_TYPED: dict[str, tuple[str, tuple[str, ...], Mapping[str, tuple[str, ...]]]] = {
+    "health_check": (
+        HealthCheckSettings.model_fields["type"].default,
+        health_check.TYPES,
+        health_check.TYPES_WITH,
+    ),
+    "session_persistence": (
+        PersistenceSettings.model_fields["type"].default,
+        persistence.TYPES,
+        persistence.TYPES_WITH,
+    ),
+}
+"""The default type of each such table, its types, and the types that have a key that not all have."""
 
 
 def _unknown_source(type: str, plugins: Collection[str]) -> str:

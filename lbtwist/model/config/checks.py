@@ -8,9 +8,11 @@ from typing import Any
 from lbtwist.model.config.document import Finding
 from lbtwist.model.config.group_checks import check_groups
 from lbtwist.model.config.inherit import table, tables
+from lbtwist.model.config.rules import OUTCOMES
 from lbtwist.model.config.schema import KEY_FILES, ConsoleSettings
 from lbtwist.model.config.table import KeyPath
-from lbtwist.model.config.words import did_you_mean, dotted, listed
+from lbtwist.model.config.words import did_you_mean, dotted, joined, listed
+from lbtwist.model.config.written import where_of_listener
 from lbtwist.model.endpoint import Endpoint, parse_endpoint
 from lbtwist.model.shown import shown
 
@@ -24,7 +26,7 @@ def check(
     come more than once.
     """
     yield from _check_console(document)
-    yield from _check_listeners(document)
+    yield from _check_listeners(document, written)
     yield from check_groups(document, written, schedulers)
     yield from _check_endpoints(document)
 
@@ -35,16 +37,35 @@ def _check_console(document: Mapping[str, Any]) -> Iterator[Finding]:
         yield Finding(("console",), f"nobody could log in: one of {', '.join(KEY_FILES)} is required")
 
 
-def _check_listeners(document: Mapping[str, Any]) -> Iterator[Finding]:
+def _check_listeners(document: Mapping[str, Any], written: Mapping[str, Any]) -> Iterator[Finding]:
     groups = list(table(document.get("server_groups")))
     for name, listener in tables(document.get("listeners")).items():
         path = ("listeners", name, "server_group")
         if "server_group" not in listener:
             yield Finding(path, _no_group_named(groups))
         elif isinstance(group := listener["server_group"], str) and group not in groups:
-            yield Finding(
-                path, f"{shown(group)} is no server group{did_you_mean(group, groups)}; {_there_are(groups)}"
-            )
+            yield Finding(path, _no_group(group, groups))
+        yield from _check_rules(name, listener, groups, written)
+
+
+def _check_rules(
+    name: str, listener: dict[str, Any], groups: list[str], written: Mapping[str, Any]
+) -> Iterator[Finding]:
+    rules = listener.get("rules")
+    path = where_of_listener(written, name, ("rules",))
+    for index, rule in enumerate(rules if isinstance(rules, list) else ()):
+        if not isinstance(rule, dict):
+            continue
+        found = [key for key in OUTCOMES if key in rule]
+        if len(found) != 1:
+            said = f"has {joined(found)}" if found else "does nothing with a request"
+            yield Finding((*path, index), f"{said}: exactly one of {joined(OUTCOMES)} is needed")
+        if isinstance(group := rule.get("server_group"), str) and group not in groups:
+            yield Finding((*path, index, "server_group"), _no_group(group, groups))
+
+
+def _no_group(group: str, groups: list[str]) -> str:
+    return f"{shown(group)} is no server group{did_you_mean(group, groups)}; {_there_are(groups)}"
 
 
 def _no_group_named(groups: list[str]) -> str:

@@ -6,7 +6,7 @@ import math
 from enum import StrEnum
 from typing import Annotated
 
-from lbtwist.model.config.kind import NEVER, member_of, seconds, seconds_or
+from lbtwist.model.config.kind import NEVER, member_of, seconds, seconds_or, whole_in
 from lbtwist.model.config.table import Table, key
 
 SAME = "same"
@@ -55,8 +55,15 @@ class DrainingSettings(Table):
     )
     spread: Annotated[float, seconds(0, 3600)] = key(
         "Connections are cut evenly over so long before the deadline, the longest idle first. "
-        "`0`: all at the deadline.",
+        "`0`: all at the deadline. Requests in flight are cut at the deadline only.",
         0.0,
+    )
+    error_status: Annotated[int, whole_in((500, 500), (502, 502), (503, 503))] = key(
+        "http: the answer to a request that is cut before its response began.", 500
+    )
+    websocket_close: Annotated[int, whole_in((0, 0), (1001, 1001), (1012, 1012), (4000, 4999))] = key(
+        "http: the code of the Close frames that a WebSocket is cut with. `0`: there are none.",
+        1001,
     )
 
     @property

@@ -27,7 +27,7 @@ def explain(error: ValidationError, written: Mapping[str, Any]) -> Iterator[Find
     """
     for details in error.errors(include_url=False):
         path = tuple(step for step in details["loc"] if step != _KEY)
-        if details["type"] == "missing" or stands(written, path):
+        if stands(written, path[:-1] if details["type"] == "missing" else path):
             yield Finding(path, _message(details, path))
 
 
@@ -41,6 +41,8 @@ def _message(details: ErrorDetails, path: KeyPath) -> str:
             return _unknown(path)
         case "dict_type" | "model_type":
             return f"{shown(details['input'])} is not a table"
+        case "tuple_type":
+            return f"{shown(details['input'])} is not a list of tables"
         case _:
             return f"{shown(details['input'])} is not allowed here"
 

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
+
+from pydantic import SerializerFunctionWrapHandler, model_serializer
 
 from lbtwist.model.config.discovery import DiscoverySettings
 from lbtwist.model.config.draining import DrainingSettings
 from lbtwist.model.config.health_check import HealthCheckSettings
-from lbtwist.model.config.kind import boolean, member_of, one_of, one_of_or_plugin, seconds_or_zero, whole
+from lbtwist.model.config.kind import boolean, member_of, one_of_or_plugin, seconds_or_zero, whole
 from lbtwist.model.config.kind import seconds as duration
 from lbtwist.model.config.kinds import LABEL, QUORUM, SERVER_NAME, TARGET
+from lbtwist.model.config.persistence import PersistenceSettings
+from lbtwist.model.config.protocol import HTTP, HTTP_GROUP, PROTOCOL
 from lbtwist.model.config.quorum import Quorum
 from lbtwist.model.config.table import Table, key
 from lbtwist.model.config.target import Target
+from lbtwist.model.config.written import without
 from lbtwist.model.failopen import FailOpen
 from lbtwist.model.schedule.built_in import BUILT_IN
-
-PROTOCOL = one_of("tcp")
 
 
 class ServerSettings(Table):
@@ -36,29 +39,17 @@ class ServerSettings(Table):
     zone: Annotated[str, LABEL] = key("A label: the zone it runs in.", "")
 
 
-class PersistenceSettings(Table):
-    """Whether a client comes to the same server again."""
-
-    type: Annotated[str, one_of("none", "source_ip")] = key(
-        "What a client is known by. `source_ip`: its address.", "none"
-    )
-    timeout: Annotated[float, duration(1, 86400)] = key(
-        "A client that has made no new connection for so long may come to another server.", 1000.0
-    )
-
-    @property
-    def seconds(self) -> float:
-        """How long a client stays tied to its server; 0 where it is not."""
-        return 0.0 if self.type == "none" else self.timeout
-
-
 class GroupDefaults(Table):
     """What holds for every server group that does not say otherwise.
 
-    Any key of it but `servers` and `discovery`.
+    Any key of it but `servers` and `discovery`. What only http has, is not for groups that are tcp.
     """
 
-    protocol: Annotated[str, PROTOCOL] = key("What the servers speak.", "tcp", otherwise="its listener's")
+    protocol: Annotated[str, PROTOCOL] = key(
+        "What the servers speak: the same as each listener that uses the group, by a rule too.",
+        "tcp",
+        otherwise="its listener's",
+    )
     port: Annotated[int | None, whole(1, 65535)] = key(
         "For servers that are given without one.", None, otherwise="none"
     )
@@ -84,6 +75,12 @@ class GroupDefaults(Table):
     )
     queue_timeout: Annotated[float, duration(0.1, 300)] = key("How long one may wait.", 5.0)
     retries: Annotated[int, whole(0, 10)] = key("Further servers tried when one can't be connected.", 2)
+    keepalive: Annotated[int, whole(0, 10_000)] = key(
+        "http: idle connections that are kept to each server, for the next requests. `0`: none.", 64
+    )
+    keepalive_timeout: Annotated[float, duration(0.1, 3600)] = key(
+        "http: how long one is kept; it should be shorter than the servers keep theirs.", 4.0
+    )
     health_check: HealthCheckSettings | None = key("How servers are asked whether they are well.", None)
     session_persistence: PersistenceSettings = key(
         "Whether a client comes to the same server again.", PersistenceSettings()
@@ -102,3 +99,9 @@ class GroupSettings(GroupDefaults):
 
     discovery: DiscoverySettings | None = key("Where its servers come from, instead of `servers`.", None)
     servers: dict[Annotated[str, SERVER_NAME], ServerSettings] = key("Its servers, by name.", {})
+
+    @model_serializer(mode="wrap")
+    def _with_keys_of_protocol(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """The keys of another protocol would be refused when they are read again."""
+        written: dict[str, Any] = write(self)
+        return written if self.protocol == HTTP else without(written, HTTP_GROUP)

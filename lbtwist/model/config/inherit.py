@@ -1,4 +1,4 @@
-"""What a file leaves out and another place in it says: the defaults, the only group, the host key."""
+"""What a file leaves out and another place says: the defaults, the only group, the files of state."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from lbtwist.model.config.schema import ListenerDefaults
 from lbtwist.model.config.table import Table
 
 HOST_KEY = "ssh_host_ed25519_key"
+STATE_FILE = "state.json"
 
 
 def table(value: object) -> dict[str, Any]:
@@ -68,6 +69,19 @@ def with_host_key(document: Mapping[str, Any], base: Path, environ: Mapping[str,
     """`document` with a host key: in `$STATE_DIRECTORY` (systemd.exec(5)), else in `base`."""
     if not isinstance(document.get("console"), dict):
         return dict(document)
-    # systemd separates several directories by colons.
-    directory = Path(environ.get("STATE_DIRECTORY", "").partition(":")[0] or base)
+    directory = _state_directory(environ) or base
     return {**document, "console": {"host_key": directory / HOST_KEY, **document["console"]}}
+
+
+def with_state_file(document: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
+    """`document` with a state file in `$STATE_DIRECTORY`, where that is set (rule 67)."""
+    own, directory = document.get("load_balancer", {}), _state_directory(environ)
+    if directory is None or not isinstance(own, dict):
+        return dict(document)
+    return {**document, "load_balancer": {"state_file": directory / STATE_FILE, **own}}
+
+
+def _state_directory(environ: Mapping[str, str]) -> Path | None:
+    """That of systemd, which separates several by colons."""
+    first = environ.get("STATE_DIRECTORY", "").partition(":")[0]
+    return Path(first) if first else None

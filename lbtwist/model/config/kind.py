@@ -76,6 +76,22 @@ def whole(low: int, high: int | None = None) -> Kind:
     )
 
 
+def whole_in(*ranges: tuple[int, int]) -> Kind:
+    """A whole number in one of some ranges, both ends included."""
+    values = [range(low, high + 1) for low, high in ranges]
+    allowed = ", ".join(str(low) if low == high else f"{low}–{high}" for low, high in ranges)
+
+    def read(value: object) -> int:
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise ValueError(f"{shown(value)} is not a whole number ({allowed})")
+        if not any(value in among for among in values):
+            raise ValueError(f"{shown(value)} is not one of {allowed}")
+        return value
+
+    schemas = [{"type": "integer", "minimum": low, "maximum": high} for low, high in ranges]
+    return Kind(read, allowed, {"anyOf": schemas})
+
+
 def seconds(low: float, high: float) -> Kind:
     """A duration from `low` to `high` seconds, both included; a float of seconds at run time."""
     allowed = f"{low}–{high} s"

@@ -9,11 +9,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from lbtwist.errors import ConfigurationError, Problem
+from lbtwist.model.config.by_protocol import ByProtocol
 from lbtwist.model.config.by_type import ByType
 from lbtwist.model.config.checks import check
 from lbtwist.model.config.document import Finding, Merged, Part, merge
 from lbtwist.model.config.explain import explain
-from lbtwist.model.config.inherit import with_defaults, with_host_key, with_only_group
+from lbtwist.model.config.inherit import with_defaults, with_host_key, with_only_group, with_state_file
 from lbtwist.model.config.schema import Config, Document
 from lbtwist.model.config.servers import with_servers
 from lbtwist.model.config.table import KeyPath
@@ -51,8 +52,11 @@ def parse_parts(
     parts = tuple(parts)
     merged = merge(parts)
     findings = merged.findings
-    complete = with_host_key(with_only_group(with_defaults(merged.values)), parts[0].base, environ or {})
+    environment = environ or {}
+    complete = with_host_key(with_only_group(with_defaults(merged.values)), parts[0].base, environment)
+    complete = with_state_file(complete, environment)
     findings.extend(check(complete, merged.values, schedulers))
+    complete = ByProtocol(merged.values, findings).read(complete)
     complete = ByType(merged.values, sources, findings).read(with_servers(complete, findings))
     document = _validate(complete, merged)
     if document is None or findings:

@@ -8,13 +8,14 @@ import json
 from pydantic.fields import FieldInfo
 
 from lbtwist.model.config.discovery import SOURCES, DiscoverySettings
+from lbtwist.model.config.rules import RuleSettings
 from lbtwist.model.config.schema import Document
 from lbtwist.model.config.table import OTHERWISE, KeyPath, Table, kind_of, sub_table, walk
 
 EXAMPLE = """\
 [listeners.web]
 endpoint = ":8080"
-protocol = "tcp"
+protocol = "http"
 
 [server_groups.app]                               # the only group: the listener needs no server_group
 servers = ["10.0.0.1:8080", "10.0.0.2:8080"]      # list form: the name is the address
@@ -66,7 +67,9 @@ def _top_level() -> str:
 
 
 def _section(path: KeyPath, schema: type[Table]) -> str:
-    text = f"## `[{'.'.join(map(str, path))}]`\n\n{inspect.getdoc(schema)}\n"
+    name = ".".join(map(str, path))
+    title = f"[[{name}]]" if schema is RuleSettings else f"[{name}]"
+    text = f"## `{title}`\n\n{inspect.getdoc(schema)}\n"
     keys = {name: field for name, field in schema.model_fields.items() if not sub_table(field)}
     more = _sources() if schema is DiscoverySettings else ""
     return f"{text}\n{_rows(keys)}{more}"

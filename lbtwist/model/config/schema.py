@@ -7,14 +7,17 @@ validated configuration is made of them. A key exists once what it does exists.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
-from lbtwist.model.config.group import PROTOCOL, GroupDefaults, GroupSettings
+from lbtwist.model.config.group import GroupDefaults, GroupSettings
 from lbtwist.model.config.kind import seconds, whole
-from lbtwist.model.config.kinds import ENDPOINT, FILE, LABEL, NAME, NETWORKS, PATTERNS, TOKEN
+from lbtwist.model.config.kinds import ENDPOINT, FILE, FILE_OR_NONE, LABEL, NAME, NETWORKS, PATTERNS, TOKEN
+from lbtwist.model.config.protocol import HTTP, HTTP_LISTENER, IDLE_TIMEOUTS, PROTOCOL, TCP
+from lbtwist.model.config.rules import RuleSettings
 from lbtwist.model.config.table import Table, key
+from lbtwist.model.config.written import without
 from lbtwist.model.endpoint import Endpoint, parse_endpoint
 from lbtwist.model.network import Network
 
@@ -25,7 +28,7 @@ KEY_FILES = ("admin_keys", "operate_keys", "read_keys")
 class LoadBalancerSettings(Table):
     """The instance as a whole."""
 
-    name: Annotated[str, TOKEN] = key("Its name in logs and metrics.", "lbtwist")
+    name: Annotated[str, TOKEN] = key("Its name in Via, logs and metrics.", "lbtwist")
     region: Annotated[str, LABEL] = key("A label: the region it runs in.", "")
     zone: Annotated[str, LABEL] = key("A label: the zone it runs in.", "")
     server_networks: Annotated[tuple[Network, ...], NETWORKS] = key(
@@ -35,6 +38,11 @@ class LoadBalancerSettings(Table):
     )
     shutdown_timeout: Annotated[float, seconds(0, 3600)] = key(
         "How long connections may finish after SIGTERM before the rest is cut (rule 70).", 60.0
+    )
+    state_file: Annotated[Path | None, FILE_OR_NONE] = key(
+        "Where what operators want is kept over a restart (rule 67). Empty: nowhere.",
+        None,
+        otherwise="`$STATE_DIRECTORY/state.json` if that is set, else none",
     )
 
 
@@ -62,19 +70,41 @@ class ConsoleSettings(Table):
 
 
 class ListenerDefaults(Table):
-    """What holds for every listener that does not say otherwise: any key of it but `endpoint`."""
+    """What holds for every listener that does not say otherwise: any key of it but `endpoint`.
 
-    protocol: Annotated[str, PROTOCOL] = key("What clients speak.", "tcp")
+    What only http has, is not for listeners that are tcp.
+    """
+
+    protocol: Annotated[str, PROTOCOL] = key("What clients speak.", TCP)
     server_group: Annotated[str, NAME] = key("Where connections go.", "", otherwise="the only group")
     idle_timeout: Annotated[float, seconds(1, 86400)] = key(
-        "A connection is closed when no byte moved either way for so long.", 1800.0
+        "A connection is closed when no byte moved either way for so long; http: one without a request, or "
+        "with a body that does not move.",
+        IDLE_TIMEOUTS[TCP],
+        otherwise="`1800` (tcp), `60` (http)",
     )
     connect_timeout: Annotated[float, seconds(0.1, 60)] = key(
         "How long a server has to accept a connection before the next one is tried.", 5.0
     )
     max_connections: Annotated[int, whole(0)] = key(
-        "Connections at once; one more is closed at once. `0`: no limit of its own.", 0
+        "Connections at once; one more is closed at once, with http after a 503. `0`: no limit of its own.",
+        0,
     )
+    request_timeout: Annotated[float, seconds(1, 3600)] = key(
+        "http: how long a server has, from the end of the request to the first byte of its response; then "
+        "the client gets 504.",
+        60.0,
+    )
+    header_timeout: Annotated[float, seconds(0.1, 300)] = key(
+        "http: how long a client has for the head of a request; then it gets 408.", 10.0
+    )
+    tunnel_timeout: Annotated[float, seconds(1, 86400)] = key(
+        "http: a WebSocket is closed when no byte moved either way for so long.", 3600.0
+    )
+    trusted_proxies: Annotated[tuple[Network, ...], NETWORKS] = key(
+        "http: who is believed in what its X-Forwarded-* fields tell of clients.", ()
+    )
+    rules: tuple[RuleSettings, ...] = key("http: where else requests go; the first that matches counts.", ())
 
 
 class ListenerSettings(ListenerDefaults):
@@ -82,6 +112,18 @@ class ListenerSettings(ListenerDefaults):
 
     endpoint: Annotated[Endpoint, ENDPOINT] = key("Where it listens.")
     protocol: Annotated[str, PROTOCOL] = key("What clients speak.")
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Every server group that it uses, its own first and then those of its rules, each once."""
+        named = (rule.server_group for rule in self.rules)
+        return tuple(dict.fromkeys([self.server_group, *filter(None, named)]))
+
+    @model_serializer(mode="wrap")
+    def _with_keys_of_protocol(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """The keys of another protocol would be refused when they are read again."""
+        written: dict[str, Any] = write(self)
+        return written if self.protocol == HTTP else without(written, HTTP_LISTENER)
 
 
 class Config(Table):

@@ -36,10 +36,11 @@ def key(description: str, default: Any = ..., *, otherwise: str = "") -> Any:
 
 
 class SubTable(NamedTuple):
-    """What a key holds that is no plain value: one table, or tables by name."""
+    """What a key holds that is no plain value: one table, tables by name, or a list of tables."""
 
     schema: type[Table]
     by_name: bool
+    listed: bool = False
 
 
 def sub_table(field: FieldInfo) -> SubTable | None:
@@ -47,10 +48,10 @@ def sub_table(field: FieldInfo) -> SubTable | None:
     found = field.annotation
     if get_origin(found) in (Union, UnionType):
         found = get_args(found)[0]
-    by_name = get_origin(found) is dict
-    if by_name:
-        found = get_args(found)[1]
-    return SubTable(found, by_name) if isinstance(found, type) and issubclass(found, Table) else None
+    by_name, listed = get_origin(found) is dict, get_origin(found) is tuple
+    if by_name or listed:
+        found = get_args(found)[1 if by_name else 0]
+    return SubTable(found, by_name, listed) if isinstance(found, type) and issubclass(found, Table) else None
 
 
 def kind_of(field: FieldInfo) -> Kind | None:
@@ -66,7 +67,7 @@ def schema_at(schema: type[Table], path: KeyPath) -> type[Table] | None:
         inner = sub_table(field) if field else None
         if inner is None:
             break
-        if inner.by_name and next(keys, None) is None:
+        if (inner.by_name or inner.listed) and next(keys, None) is None:
             return None
         schema = inner.schema
     return schema
