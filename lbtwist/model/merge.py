@@ -30,7 +30,7 @@ def merge(members: Iterable[Registration], before: Servers, after: Servers) -> M
     difference = changes(before, after)
     registered = {r.address: r for r in members if r.registered}
     there = {
-        address: _said(wanted_of(registered[address]), before.get(address), now)
+        address: overlaid(wanted_of(registered[address]), before.get(address), now)
         for address, now in after.items()
         if address in registered
     }
@@ -56,7 +56,7 @@ def wanted_of(registration: Registration) -> Wanted:
     )
 
 
-def _said(live: Wanted, was: Wanted | None, now: Wanted) -> Wanted:
+def overlaid(live: Wanted, was: Wanted | None, now: Wanted) -> Wanted:
     """`now`, with the live value of all that it says as before but the name."""
     if was is None:
         return now

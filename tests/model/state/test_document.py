@@ -1,0 +1,222 @@
+"""Rule 67: what is written is read again, and what is damaged is refused, whatever the damage is."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lbtwist.model.address import Address, parse_address
+from lbtwist.model.drain import Because
+from lbtwist.model.members import Wanted
+from lbtwist.model.receipt import Receipt
+from lbtwist.model.registration import Admin
+from lbtwist.model.state import document
+from lbtwist.model.state.document import MAX_BYTES, Setting, State, read_state, write_state
+from lbtwist.model.state.intent import Intent
+from lbtwist.model.state.reading import LATEST
+from lbtwist.model.state.receipts import read_receipt_line, receipt_line
+
+TIMES = st.floats(0, LATEST)
+COUNTS = st.integers(0, 10**12)
+WANTED = st.builds(Wanted, st.text(), st.integers(0, 100), COUNTS, st.booleans(), st.text())
+ADDRESSES = st.sampled_from(
+    [parse_address(text) for text in ("10.0.0.1:80", "[2001:db8::1]:443", "unix:/run/a", "[fe80::1%eth0]:1")]
+)
+INTENTS = st.builds(
+    Intent,
+    ADDRESSES,
+    st.none() | WANTED,
+    st.none() | WANTED,
+    st.sampled_from(Admin),
+    st.none() | TIMES,
+    st.builds(Because, st.text(), st.text()),
+    st.text(),
+)
+RECEIPTS = st.builds(
+    Receipt,
+    st.text(), st.text(), st.text(), st.text(),
+    TIMES, TIMES | st.just(math.inf), TIMES,
+    st.text(),
+    *[COUNTS] * 9,
+)  # fmt: skip
+VALUES = st.recursive(
+    st.integers() | st.text() | st.booleans() | st.floats(allow_nan=False, allow_infinity=False),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+SETTINGS = st.builds(
+    Setting, st.lists(st.text(), min_size=1).map(tuple), st.none() | VALUES, st.text(), st.none() | VALUES
+)
+STATES = st.builds(
+    State,
+    st.dictionaries(st.text(), st.lists(INTENTS, unique_by=lambda each: each.address).map(tuple)),
+    st.lists(SETTINGS, max_size=3).map(tuple),
+    st.lists(RECEIPTS, max_size=3).map(tuple),
+)
+
+ONE = State(
+    {
+        "app": (
+            Intent(
+                Address("10.0.0.1", 80), Wanted("a"), Wanted("a", 7), Admin.MAINT, 1.7e9, Because("ada", "x")
+            ),
+        )
+    },
+    (Setting(("server_groups", "app", "retries"), 3, "ada", 2),),
+    (Receipt("app/a#1", "maintenance", "ada", "x", 1.7e9, math.inf, 1.7e9, "interrupted", 3, 1, 0, 2, 9),),
+)
+
+
+@given(STATES)
+def test_rule_67_what_is_written_is_read_again(state: State) -> None:
+    assert read_state(write_state(state)) == state
+
+
+@given(RECEIPTS)
+def test_rule_67_a_receipt_is_read_again_from_its_line(receipt: Receipt) -> None:
+    line = receipt_line(receipt)
+    assert line.index("\n") == len(line) - 1
+    assert read_receipt_line(line) == receipt
+
+
+def test_a_receipt_of_before_a_counter_was_known_has_none_of_it() -> None:
+    values = json.loads(receipt_line(ONE.drains[0]))
+    del values["tunnels_closed"]
+    assert read_receipt_line(json.dumps(values)) == ONE.drains[0]
+    del values["cut"]
+    with pytest.raises(ValueError, match="there is no cut"):
+        read_receipt_line(json.dumps(values))
+
+
+def test_a_deadline_later_than_any_date_is_none() -> None:
+    values = json.loads(receipt_line(ONE.drains[0]))
+    assert values["deadline"] is None
+
+
+def test_rule_67_a_truncated_file_is_refused_at_every_byte() -> None:
+    content = write_state(ONE)
+    for length in range(len(content) - 1):  # the last byte ends the line
+        with pytest.raises(ValueError, match=r"."):
+            read_state(content[:length])
+
+
+def test_rule_67_no_flipped_bit_changes_what_is_read() -> None:
+    content = write_state(ONE)
+    for at in range(len(content)):
+        for bit in range(8):
+            flipped = bytearray(content)
+            flipped[at] ^= 1 << bit
+            try:
+                read = read_state(bytes(flipped))
+            except ValueError:
+                continue
+            assert read == ONE
+
+
+def _sealed(values: Any, **whole: Any) -> bytes:
+    """A file of these values, with a right checksum."""
+    checksum = document._checksum(values)
+    return json.dumps({"lbtwist_state": 1, "sha256": checksum, "state": values} | whole).encode()
+
+
+def _values() -> Any:
+    return json.loads(write_state(ONE))["state"]
+
+
+WRONG: list[Any] = [None, True, -1, 0.5, 101, 1e300, "", "x", [], ["x"], {}, {"x": 1}]
+
+
+def _paths(values: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    steps = (
+        values.items() if isinstance(values, dict) else enumerate(values) if isinstance(values, list) else ()
+    )
+    return [path, *(deeper for step, inner in steps for deeper in _paths(inner, (*path, step)))]
+
+
+@pytest.mark.parametrize("path", _paths(_values())[1:], ids=str)
+def test_rule_67_a_value_of_a_wrong_type_is_refused_or_of_no_harm(path: tuple[Any, ...]) -> None:
+    """Whatever is read can be written again, and shown."""
+    for wrong in WRONG:
+        values = _values()
+        table = values
+        for step in path[:-1]:
+            table = table[step]
+        table[path[-1]] = wrong
+        try:
+            state = read_state(_sealed(values))
+        except ValueError:
+            continue
+        assert read_state(write_state(state)) == state
+        for group in state.intents.values():
+            for intent in group:
+                assert intent.live is None or 0 <= intent.live.weight <= 100
+                assert intent.until is None or 0 <= intent.until <= LATEST
+
+
+def test_a_key_that_is_missing_or_unknown_is_refused() -> None:
+    for table in (
+        (),
+        ("server_groups", "app", "10.0.0.1:80"),
+        ("server_groups", "app", "10.0.0.1:80", "said"),
+    ):
+        for change in ("more", "less"):
+            values = _values()
+            found = values
+            for step in table:
+                found = found[step]
+            if change == "more":
+                found["unknown"] = 1
+            else:
+                found.popitem()
+            with pytest.raises(ValueError, match="is not a table of"):
+                read_state(_sealed(values))
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"", "Expecting value"),
+        (b"[]", "is not a table"),
+        (b"{}", "no state file"),
+        (b'{"lbtwist_state": true}', "no state file"),
+        (_sealed(_values(), lbtwist_state=2), "of version 2"),
+        (_sealed(_values(), lbtwist_state=0), "of version 0"),
+        (_sealed(_values(), more=1), "is not a table of"),
+        (_sealed(_values(), sha256="0" * 64), "checksum"),
+        (b'{"a": 1, "a": 1}', "twice"),
+        (b'{"a": NaN}', "NaN is no number"),
+        (b"[" * 100_000, "nested too deeply"),
+        (b"\xff", "ascii"),
+        (b"1" * 10_000, "digits"),
+        (_sealed({"server_groups": {"app": {"10.0.0.1:080": {}}}, "settings": [], "drains": []}), "port"),
+        (_sealed({"server_groups": {"app": {"unix:": {}}}, "settings": [], "drains": []}), "unix"),
+        (_sealed({"server_groups": {}, "settings": [[["a"], 1, "x"]], "drains": []}), "3 entries"),
+        (_sealed({"server_groups": {}, "settings": [[[], 1, "x", 1]], "drains": []}), "path is empty"),
+    ],
+    ids=lambda value: repr(value)[:30],
+)
+def test_rule_67_what_is_no_state_file_is_refused(content: bytes, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        read_state(content)
+
+
+def test_an_address_stands_in_one_form_only() -> None:
+    values = _values()
+    values["server_groups"]["app"] = {"[::ffff:10.0.0.1]:80": values["server_groups"]["app"]["10.0.0.1:80"]}
+    with pytest.raises(ValueError, match=r"is not how 10\.0\.0\.1:80 is written"):
+        read_state(_sealed(values))
+
+
+def test_a_file_that_is_too_large_is_refused() -> None:
+    with pytest.raises(ValueError, match="larger"):
+        read_state(b" " * (MAX_BYTES + 1))
+
+
+def test_what_an_operator_wants_is_of_servers_and_settings() -> None:
+    assert not State(drains=ONE.drains).wants
+    assert State(ONE.intents).wants
+    assert State(settings=ONE.settings).wants
