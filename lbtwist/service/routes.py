@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from http import HTTPStatus
 from typing import NamedTuple
 
 from lbtwist.errors import BadMessage, UsageError
@@ -26,18 +27,17 @@ class Request(NamedTuple):
 
 
 class Way(NamedTuple):
-    """What becomes of a request: exactly one of `group`, `location` and `status`, or a refusal."""
+    """What becomes of a request: it goes to `group`, or is answered with `status`."""
 
     rule: int | None = None
     """Which rule it goes by, counted from 1; None where it meets none, or is refused before."""
     group: str = ""
     """The server group that it goes to."""
     location: bytes = b""
-    """Where its client is sent instead."""
+    """Where its client is sent."""
     status: int | None = None
-    """What its client is answered instead."""
     refused: str = ""
-    """Why it is not even looked where it would go; `status` is set then."""
+    """Why no rule is asked."""
 
 
 class Passed(NamedTuple):
@@ -56,13 +56,18 @@ def read_url(url: str) -> Request:
     Raises UsageError for what no request line, or no Host, may have.
     """
     try:
-        written = url.encode("ascii")
-        whole = written.lower().startswith((b"/", b"http://", b"https://"))
-        target = parse_target(b"GET", written if whole else b"http://" + written)
-        host = parse_host(target.authority) if target.authority else b""
+        target = parse_target(b"GET", _absolute(url).encode("ascii"))
     except (UnicodeEncodeError, BadMessage):
         raise UsageError(f"{shown(url)} is not {_FORMS}") from None
+    host = b"" if url.startswith("/") else parse_host(target.authority)
     return Request(host, target.path, target.onward)
+
+
+def _absolute(url: str) -> str:
+    """The target in absolute form that has all of `url` in it; of a path, with any host."""
+    if url.startswith("/"):
+        return f"http://any{url}"
+    return url if url.lower().startswith(("http://", "https://")) else f"http://{url}"
 
 
 def way(rules: Sequence[Rule], group: str, request: Request) -> Way:
@@ -95,8 +100,11 @@ def goes(rule: Rule) -> str:
 
 
 def _by_rule(number: int, rule: Rule, request: Request) -> Way:
-    location = rule.location(request.host, request.target) if rule.redirect else b""
-    return Way(number, rule.group, location, rule.respond or None)
+    if rule.group:
+        return Way(number, rule.group)
+    if rule.redirect:
+        return Way(number, location=rule.location(request.host, request.target), status=HTTPStatus.FOUND)
+    return Way(number, status=rule.respond)
 
 
 def _differs(rule: Rule, request: Request) -> str:

@@ -87,7 +87,7 @@ def test_a_request_goes_by_the_first_rule_that_it_meets_or_to_the_listener_s_own
     assert way(RULES, "app", read_url("a.example.com/api")) == Way(rule=1, group="api")
     assert way(RULES, "app", read_url("gone.test/")) == Way(rule=3, status=410)
     assert way(RULES, "app", read_url("gone.test/old/a?b")) == Way(
-        rule=2, location=b"https://gone.test/new/old/a?b"
+        rule=2, location=b"https://gone.test/new/old/a?b", status=302
     )
     assert way(RULES, "app", read_url("other.test/")) == Way(group="app")
     assert way((), "app", read_url("/")) == Way(group="app")
