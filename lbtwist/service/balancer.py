@@ -72,6 +72,13 @@ class LoadBalancer(MultiService):
         self.drains = Drains(plane, clock, wall)
         self.groups: dict[str, ServerGroup] = {}
         self.listeners: dict[str, Listener] = {}
+        self.state_problems: tuple[str, ...] = ()
+        """What is wrong with the state file."""
+        self.changed: Callable[[], None] = lambda: None
+        """Hears when what is kept over a restart may have changed (rule 67)."""
+        self.unkept: Callable[[], str] = lambda: ""
+        """Tells once that what operators want is not kept; empty when there is nothing to tell."""
+        self.drains.changed = self._changed
         self.problems: tuple[str, ...] = ()
         """What the last reload refused; empty when it was applied."""
         self.reload: Callable[[], Deferred[list[str]]] = _no_file
@@ -83,7 +90,9 @@ class LoadBalancer(MultiService):
         self._numbers = count(1)
         self.shares = Shares(plane, clock)
         self.shares.setServiceParent(self)
-        self._around = Surroundings(plane, self.drains, self._numbers, clock, makers, self.check_network)
+        self._around = Surroundings(
+            plane, self.drains, self._numbers, clock, makers, self.check_network, self._changed
+        )
         self.leaving = False
         """It is shutting down."""
         self._last_drain: RunningDrain | None = None
@@ -183,6 +192,9 @@ class LoadBalancer(MultiService):
         """Fires when each server has been checked once, where that does not take too long (rule 30)."""
         waiting = gatherResults([group.health.first_results() for group in self.groups.values()])
         return waiting.addCallback(lambda _: None)
+
+    def _changed(self) -> None:
+        self.changed()
 
     def hurry(self) -> None:
         """Cut at once what a shutdown still waits for: the second SIGTERM (rule 70)."""

@@ -36,6 +36,8 @@ class RunningDrain:
         self._clock = clock
         self._ended = ended
         self._timer: IDelayedCall | None = None
+        self.moved: Callable[[], None] = lambda: None
+        """Hears of another deadline."""
         self._spread = Spread(drain, spread, plane, clock)
         self._empty: Deferred[None] | None = None
         self._waiters: list[Deferred[Receipt]] = []
@@ -72,6 +74,7 @@ class RunningDrain:
         """The deadline is `timeout` seconds from now (rule 62). Raises Refused while it is cut."""
         self.drain.extend(self._clock.seconds() + timeout)
         self._await_deadline()
+        self.moved()
 
     def cut(self) -> None:
         """End it now: what is live is closed on both sides."""
@@ -158,6 +161,10 @@ class Drains:
         self._plane = plane
         self._clock = clock
         self._wall = wall
+        self.changed: Callable[[], None] = lambda: None
+        """Hears when one begins or ends, or has another deadline."""
+        self.ended = 0
+        """How many have ended."""
         self._running: dict[Scope, RunningDrain] = {}
         self.receipts: deque[Receipt] = deque(maxlen=KEPT_RECEIPTS)
 
@@ -167,6 +174,9 @@ class Drains:
     def get(self, key: Scope) -> RunningDrain | None:
         """The one that runs and was opened by `key`."""
         return self._running.get(key)
+
+    def _changed(self) -> None:
+        self.changed()
 
     def open(
         self,
@@ -201,11 +211,15 @@ class Drains:
         def conclude(receipt: Receipt) -> None:
             del self._running[key]
             self.receipts.append(receipt)
+            self.ended += 1
+            self.changed()
             self.log.info(_ENDED, receipt=receipt, of_cut=_of_cut(receipt))
             ended(receipt)
 
         running = RunningDrain(drain, self._plane, self._clock, conclude, spread)
         self._running[key] = running
+        running.moved = self._changed
+        self._changed()
         self.log.info(
             "drain of {subject} begins: {cause}, {live} connections, {timeout} s",
             subject=subject,

@@ -15,6 +15,7 @@ from lbtwist.interfaces import IDataPlane
 from lbtwist.model.address import Address
 from lbtwist.model.config import GroupSettings, Rejoin
 from lbtwist.model.drain import Because, Cause
+from lbtwist.model.hostname import HostName
 from lbtwist.model.members import Choice, Members, Wanted
 from lbtwist.model.merge import Servers, merge
 from lbtwist.model.registration import Admin, Membership, Origin, Registration
@@ -26,6 +27,7 @@ from lbtwist.service.makers import Makers
 from lbtwist.service.member_drains import MemberDrains
 from lbtwist.service.named import NamedServers
 from lbtwist.service.publication import Publication
+from lbtwist.service.recollection import Recollection
 from lbtwist.service.returning import Returning
 from lbtwist.service.roll import Roll
 
@@ -43,6 +45,8 @@ class Surroundings(NamedTuple):
     makers: Makers
     check_network: Callable[[Address], None] = lambda address: None
     """Raises Refused when a server may not be there."""
+    changed: Callable[[], None] = lambda: None
+    """Hears when what operators want may have changed."""
 
 
 class ServerGroup(Service):
@@ -73,6 +77,10 @@ class ServerGroup(Service):
             settings, self.members, self.merge, self.resolved, around.check_network, around.makers
         )
         self._returning = Returning(around.clock, lambda r: self.ready(r, Because("maint --for")))
+        self.recollection = Recollection(name, self._returning, around.clock)
+        """What operators wanted before a restart."""
+        self._changed = around.changed
+        self._check_network = around.check_network
         self._emptied: Callable[[], None] | None = None
         self._beginning: set[str] = set()
         """Names of servers that begin with the group, those that are not resolved yet."""
@@ -98,16 +106,24 @@ class ServerGroup(Service):
         return self.discovery.said if self.discovery else servers_of(self.settings)
 
     @property
+    def retired(self) -> bool:
+        """It is being removed, with all its servers."""
+        return self._emptied is not None
+
+    @property
     def problem(self) -> str:
         """What an operator should know of it; empty when all is well."""
         return (self.discovery.problem if self.discovery else "") or self._publication.problem
 
     def startService(self) -> None:
-        """Register the servers of the settings and publish them."""
+        """Register the servers of the settings and publish them, each in the state that it had."""
         super().startService()
         self._beginning.update(self.settings.servers)
-        self.add(servers_of(self.settings), Because("file"))
+        self._admit_all(self._coming(servers_of(self.settings), Origin.FILE), Because("file"))
+        self._bring_back()
+        self._publication.publish()
         self._following.start(self.settings)
+        self._settle()
 
     def stopService(self) -> Deferred[None]:
         """Check and ask no more. Drains go on. Fires when nothing is left of what was asked."""
@@ -138,8 +154,10 @@ class ServerGroup(Service):
             raise Refused(f"server group {self.name} is being removed")
         for address, wanted in servers.items():
             self.members.check_free(wanted.name, address)
+        self.recollection.note(servers, because)
         added = self._admit_all(servers, because, rejoin)
         self._publication.publish()
+        self._changed()
         return added
 
     def remove(
@@ -153,6 +171,7 @@ class ServerGroup(Service):
         seconds, the group's own when None (rule 3), and then they are gone."""
         self._leave(registrations, origin)
         self._publication.publish()
+        self._done_to(registrations, because)
         return [self._drains.drain(each, Cause.REMOVAL, because, timeout) for each in registrations]
 
     def retire(self, because: Because, emptied: Callable[[], None]) -> None:
@@ -160,6 +179,7 @@ class ServerGroup(Service):
         none is added, and none comes back that a verb had removed before."""
         self._emptied = emptied
         self._following.forget()
+        self.recollection.forget()
         for registration in self.members:
             registration.removed_by = Origin.FILE
         self.remove([r for r in self.members if r.registered], because, Origin.FILE)
@@ -184,6 +204,7 @@ class ServerGroup(Service):
             if until is not None:
                 self._returning.schedule(registration, until)
         self._publication.publish()
+        self._done_to(registrations, because)
         self.health.begin(registrations)
         return [self._drains.drain(each, OPERATOR_CAUSES[admin], because, timeout) for each in registrations]
 
@@ -203,6 +224,7 @@ class ServerGroup(Service):
         self._drains.withdraw(registration, Cause.REMOVAL, Cause.MAINTENANCE, Cause.OPERATOR)
         self.health.begin([registration])
         self._publication.publish()
+        self._done_to([registration], because)
 
     def check_ready(self, registration: Registration) -> None:
         """Raises Refused when `ready` can't bring it back."""
@@ -220,11 +242,13 @@ class ServerGroup(Service):
         """Another share of the new connections; 0 gets none and starts no drain."""
         registration.weight = weight
         self._publication.publish()
+        self._changed()
 
     def amend(self, servers: Mapping[Address, Wanted]) -> None:
         """Other names, weights and limits for registered servers; no connection is touched."""
         self._roll.amend(servers)
         self._publication.publish()
+        self._changed()
 
     def merge(self, before: Servers, after: Servers, because: Because, origin: Origin) -> list[str]:
         """Follow what a file or a source says anew of servers, in one step: nobody sees who leaves and not
@@ -233,8 +257,10 @@ class ServerGroup(Service):
         could = self.members.left_without(())
         self._leave(plan.leaving, origin)
         self._roll.amend(plan.changed)
-        added = self._admit_all(plan.new, because)
+        added = self._admit_all(self._coming(plan.new, origin), because)
         self._publication.publish()
+        self._settle(origin)
+        self._changed()
         self._warn_of_too_few(could)
         for registration in plan.leaving:
             self._drains.drain(registration, Cause.REMOVAL, because)
@@ -296,11 +322,46 @@ class ServerGroup(Service):
     ) -> list[Registration]:
         mode = rejoin or self.settings.connection_draining.rejoin
         added = self._roll.admit(servers, mode)
+        for registration in added:
+            self.recollection.join(registration)
         self._begin_together(added)
         self.health.begin(added)
         for registration in added:
             self.log.info("{server} added by {who}", server=registration.label, who=because.who)
         return added
+
+    def _done_to(self, registrations: Sequence[Registration], because: Because) -> None:
+        self.recollection.note((registration.address for registration in registrations), because)
+        self._changed()
+
+    def _coming(self, servers: Servers, origin: Origin) -> Servers:
+        """As they join, by what operators wanted of them before a restart."""
+        return self.recollection.coming(servers, self._host, origin)
+
+    def _host(self, name: str) -> str:
+        """The host by whose name the file gives that server; empty where it does not."""
+        server = self.settings.servers.get(name)
+        return str(server.address) if server and isinstance(server.address, HostName) else ""
+
+    def _bring_back(self) -> None:
+        """Servers that verbs had added; the file's go before them."""
+        for intent in self.recollection.added():
+            assert intent.live is not None
+            try:
+                self._check_network(intent.address)
+                self.members.check_free(intent.live.name, intent.address)
+            except Refused as refused:
+                self.log.warn("{group}: it can't be brought back: {why}", group=self.name, why=refused)
+                self.recollection.note([intent.address], intent.because)
+                continue
+            self._beginning.add(intent.live.name)
+            self._admit_all({intent.address: intent.live}, intent.because)
+
+    def _settle(self, origin: Origin = Origin.FILE) -> None:
+        """Whoever has not come by now does not come: every name is resolved, or the source has answered."""
+        waiting = origin is not Origin.SOURCE if self.discovery else bool(self.named.unresolved())
+        if not waiting:
+            self.recollection.settle()
 
     def _begin_together(self, added: Sequence[Registration]) -> None:
         """Those that come when nobody is there, or that the group began with, do not start slowly."""

@@ -132,6 +132,10 @@ class NamedServers:
         self.stop()
         self._servers.clear()
 
+    def placed(self) -> list[NamedServer]:
+        """Those that have an address, also where a verb removed them."""
+        return [server for server in self._servers.values() if server.address is not None]
+
     def unresolved(self) -> list[NamedServer]:
         """Those that have never had an address."""
         return [server for server in self._servers.values() if server.address is None]

@@ -25,7 +25,7 @@ def status(call: Call) -> Result:
             "state": "leaving" if balancer.leaving else "running",
             "uptime": round(balancer.clock.seconds() - balancer.started),
             "connections": balancer.plane.tally(EVERYTHING).live,
-            "problems": list(balancer.problems),
+            "problems": [*balancer.problems, *balancer.state_problems],
             "live_changes": [".".join(path) for path in balancer.live.changes],
             "listeners": _narrow(listeners(call).data, rows.LISTENER_COLUMNS),
             "groups": _narrow(groups(call).data, rows.GROUP_COLUMNS),
