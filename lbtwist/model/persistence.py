@@ -1,11 +1,24 @@
-"""Session persistence by the client's address: who had a server lately gets it again."""
+"""Session persistence, by the client's address or by a cookie: who had a server lately gets it again."""
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 from collections import OrderedDict
+from functools import lru_cache
 
 LIMIT = 100_000
 """Clients that are remembered at once, about 25 MB; over it the one seen longest ago is forgotten."""
+
+
+@lru_cache(maxsize=LIMIT)
+def cookie_value(secret: bytes, group: str, server: str) -> bytes:
+    """What the cookie of a client says that is tied to `server` of `group`: 16 hexadecimal digits that
+    tell nothing of them. It is remembered: members are told anew with each change."""
+    name = group.encode()
+    # The length keeps `a`, `bc` and `ab`, `c` apart.
+    message = b"%d:%b%b" % (len(name), name, server.encode())
+    return hmac.digest(secret, message, hashlib.sha256).hex()[:16].encode()
 
 
 class SourceTable:

@@ -102,7 +102,13 @@ class Registration:
     @property
     def member(self) -> Member:
         """Itself for the data plane, with the seat that new connections get."""
-        return Member(self.seats[-1], self.label, self.address, self.weight, self.ramp, self.max_connections)
+        return self.tied(b"")
+
+    def tied(self, cookie: bytes) -> Member:
+        """The same, where `cookie` says of a client that it is tied to it."""
+        return Member(
+            self.seats[-1], self.label, self.address, self.weight, self.ramp, self.max_connections, cookie
+        )
 
     @property
     def registered(self) -> bool:

@@ -1,0 +1,251 @@
+"""The whole load balancer, as one service that any Twisted application can start."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from difflib import get_close_matches
+from itertools import count
+from typing import Any
+
+from twisted.application.service import MultiService
+from twisted.internet.defer import Deferred, fail, gatherResults
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from lbtwist.errors import Refused
+from lbtwist.interfaces import IDataPlane, IDataPlaneObserver
+from lbtwist.model.address import Address
+from lbtwist.model.config import Config, GroupSettings, ListenerSettings
+from lbtwist.model.drain import Because, Cause
+from lbtwist.model.network import within
+from lbtwist.model.plane import EVERYTHING
+from lbtwist.model.reference import Reference
+from lbtwist.model.registration import Registration
+from lbtwist.net.assembly import data_plane
+from lbtwist.service.cookie_secret import CookieSecret
+from lbtwist.service.draining import Drains, RunningDrain
+from lbtwist.service.group import ServerGroup, Surroundings
+from lbtwist.service.listener import Listener
+from lbtwist.service.live import LiveEdit, LiveSettings, is_written
+from lbtwist.service.makers import Makers, make_scheduler, makers, read_again
+from lbtwist.service.shares import Shares
+
+
+@implementer(IDataPlaneObserver)
+class LoadBalancer(MultiService):
+    """Listeners, server groups and their drains. It leaves in its own order (rule 70)."""
+
+    log = Logger()
+    name: str
+
+    @classmethod
+    def from_config(cls, config: Config, reactor: Any) -> LoadBalancer:
+        """A load balancer with a data plane of its own in `reactor`, ready to be started."""
+        net = data_plane(reactor, make_scheduler)
+        state_file = config.load_balancer.state_file
+        secret = CookieSecret(state_file.parent if state_file else None, os.urandom)
+        return cls(config, net.plane, reactor, makers(reactor, net.dialer, secret))
+
+    def __init__(
+        self,
+        config: Config,
+        plane: IDataPlane,
+        clock: IReactorTime,
+        makers: Makers,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        """Raises ConfigurationError where what the groups' settings name can't be made."""
+        super().__init__()
+        makers.check(config.server_groups)
+        self.makers = makers
+        self.config = config
+        """The settings in force: the file's, and over them what was set live."""
+        self.filed = config
+        """What the file said when it was last read."""
+        self.documents: tuple[Mapping[str, Any], ...] = ()
+        """That, as TOML reads it."""
+        self.live = LiveSettings(read_again)
+        self.name = config.load_balancer.name
+        self.plane = plane
+        self.clock = clock
+        self.wall = wall
+        self.started = clock.seconds()
+        self.drains = Drains(plane, clock, wall)
+        self.groups: dict[str, ServerGroup] = {}
+        self.listeners: dict[str, Listener] = {}
+        self.state_problems: tuple[str, ...] = ()
+        """What is wrong with the state file."""
+        self.changed: Callable[[], None] = lambda: None
+        """Hears when what is kept over a restart may have changed (rule 67)."""
+        self.unkept: Callable[[], str] = lambda: ""
+        """Tells once that what operators want is not kept; empty when there is nothing to tell."""
+        self.drains.changed = self._changed
+        self.problems: tuple[str, ...] = ()
+        """What the last reload refused; empty when it was applied."""
+        self.reload: Callable[[], Deferred[list[str]]] = _no_file
+        """Reads the file again, where there is one; fails with what is wrong in it."""
+        self.change_live: Callable[[LiveEdit], Deferred[list[str]]] = lambda edit: _no_file()
+        """Sets these live, or takes them back; fails with what is wrong in them."""
+        self._group_services = _room("server_groups", self)
+        self._listener_services = _room("listeners", self)
+        self._numbers = count(1)
+        self.shares = Shares(plane, clock)
+        self.shares.setServiceParent(self)
+        self._around = Surroundings(
+            plane, self.drains, self._numbers, clock, makers, self.check_network, self._changed
+        )
+        self.leaving = False
+        """It is shutting down."""
+        self._last_drain: RunningDrain | None = None
+        self._hurried = False
+        plane.observe(self)
+        for name, group in config.server_groups.items():
+            self.add_group(name, group)
+        for name, listener in config.listeners.items():
+            self.adopt(self.listener(name, listener))
+
+    def add_group(self, name: str, settings: GroupSettings) -> ServerGroup:
+        """A server group; it registers its servers when it is started, at once in a running balancer."""
+        group = self.groups[name] = ServerGroup(name, settings, self._around)
+        group.setServiceParent(self._group_services)
+        return group
+
+    def retire_group(self, group: ServerGroup, because: Because) -> None:
+        """Remove all its servers by the rules; with the last of them it is gone."""
+
+        def emptied() -> None:
+            del self.groups[group.name]
+            group.disownServiceParent()
+
+        group.retire(because, emptied)
+
+    def listener(self, name: str, settings: ListenerSettings) -> Listener:
+        """A listener that is not yet one of ours, so that it can be bound before anything is changed."""
+        number = next(self._numbers)
+        return Listener(number, name, settings, self.plane, self.drains, lambda: self.name)
+
+    def adopt(self, listener: Listener) -> None:
+        """Make it ours; it starts at once in a running balancer."""
+        self.listeners[listener.name] = listener
+        listener.setServiceParent(self._listener_services)
+
+    def retire(self, listener: Listener, because: Because) -> Deferred[None]:
+        """Stop accepting there and drain its connections for its group's timeout, the longest where its
+        rules have others (rule 72)."""
+        if self.listeners.get(listener.name) is listener:
+            del self.listeners[listener.name]
+        groups = (self.groups.get(name) for name in listener.settings.groups)
+        timeout = max((g.settings.connection_draining.timeout for g in groups if g), default=0.0)
+        freed = listener.retire(because, timeout)
+        listener.disownServiceParent()
+        return freed
+
+    def registrations(self) -> Iterator[Registration]:
+        """Every registration that is not gone, group by group."""
+        for group in self.groups.values():
+            yield from group.members
+
+    def find(self, reference: Reference, *, leaving: bool = False) -> tuple[ServerGroup, Registration]:
+        """The registration meant by `reference`: without a number the current one, or with `leaving`
+        the one that is leaving, where there is one. Raises Refused when there is none."""
+        group = self.group(reference.group)
+        if reference.number is not None:
+            found = group.members.get(reference.number)
+            if found is not None and found.name != reference.server:
+                found = None
+        else:
+            current = group.members.current(reference.server)
+            gone = group.members.leaving(reference.server)
+            found = (gone or current) if leaving else (current or gone)
+        if found is None:
+            known = [r.name for r in group.members]
+            raise Refused(f"there is no server {reference}{_near(reference.server, known)}")
+        return group, found
+
+    def group(self, name: str) -> ServerGroup:
+        """The server group of that name. Raises Refused when there is none."""
+        group = self.groups.get(name)
+        if group is None:
+            raise Refused(f"there is no server group {name}{_near(name, list(self.groups))}")
+        return group
+
+    def written(self, path: Sequence[str]) -> bool:
+        """The file says something at that key path."""
+        return any(is_written(document, path) for document in self.documents)
+
+    def check_network(self, address: Address) -> None:
+        """Raises Refused when a server may not be there."""
+        networks = self.config.load_balancer.server_networks
+        if not within(address, networks):
+            allowed = ", ".join(map(str, networks))
+            raise Refused(f"{address} is not in load_balancer.server_networks: {allowed}")
+
+    def connect_failed(self, number: int, reason: str) -> None:
+        for group in self.groups.values():
+            if registration := group.members.seated(number):
+                group.health.connect_failed(registration, reason)
+                return
+
+    def listening(self) -> Deferred[None]:
+        """Fires when every listener accepts, or has failed to and said so."""
+        waiting = gatherResults([listener.serving for listener in self.listeners.values()])
+        return waiting.addCallback(lambda _: None)
+
+    def checked(self) -> Deferred[None]:
+        """Fires when each server has been checked once, where that does not take too long (rule 30)."""
+        waiting = gatherResults([group.health.first_results() for group in self.groups.values()])
+        return waiting.addCallback(lambda _: None)
+
+    def _changed(self) -> None:
+        self.changed()
+
+    def hurry(self) -> None:
+        """Cut at once what a shutdown still waits for: the second SIGTERM (rule 70)."""
+        self._hurried = True
+        if self._last_drain is not None and not self._last_drain.drain.ended:
+            self._last_drain.cut()
+
+    def stopService(self) -> Deferred[None]:
+        return Deferred.fromCoroutine(self._leave())
+
+    async def _leave(self) -> None:
+        """Listeners, then connections, then the rest: whoever looks sees the drain to its end."""
+        self.leaving = True
+        for listener in list(self.listeners.values()):
+            await listener.stop_accepting()
+        timeout = 0.0 if self._hurried else self.config.load_balancer.shutdown_timeout
+        last = self._last_drain = self.drains.open(
+            f"load balancer {self.name}", EVERYTHING, Cause.SHUTDOWN, Because("signal"), timeout
+        )
+        ended = last.done()
+        last.begin()
+        await ended
+        for drain in self.drains:
+            drain.interrupt()
+        await _stopped(super().stopService())
+        self.plane.close()
+
+
+def _no_file() -> Deferred[list[str]]:
+    return fail(Refused("it runs without a file: there is nothing to read again"))
+
+
+def _room(name: str, parent: MultiService) -> MultiService:
+    room = MultiService()
+    room.setName(name)
+    room.setServiceParent(parent)
+    return room
+
+
+async def _stopped(stopping: Any) -> None:
+    """MultiService answers with a Deferred or nothing, as its children do."""
+    if stopping is not None:
+        await stopping
+
+
+def _near(word: str, known: list[str]) -> str:
+    near = get_close_matches(word, known, 1)
+    return f"; did you mean {near[0]}?" if near else ""

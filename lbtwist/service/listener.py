@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 
 from lbtwist.interfaces import IDataPlane
-from lbtwist.model.config import ListenerSettings
+from lbtwist.model.config import ListenerSettings, RuleSettings
 from lbtwist.model.drain import Because, Cause
 from lbtwist.model.plane import ListenerPolicy, Scope
 from lbtwist.model.receipt import Receipt
+from lbtwist.model.routing import Rule
 from lbtwist.service.draining import Drains
 
 
@@ -25,8 +28,15 @@ class Listener(Service):
     name: str
 
     def __init__(
-        self, number: int, name: str, settings: ListenerSettings, plane: IDataPlane, drains: Drains
+        self,
+        number: int,
+        name: str,
+        settings: ListenerSettings,
+        plane: IDataPlane,
+        drains: Drains,
+        proxy_name: Callable[[], str],
     ) -> None:
+        """`proxy_name` is what the load balancer is called at present."""
         self.number = number
         self.name = name
         self.settings = settings
@@ -36,6 +46,7 @@ class Listener(Service):
         self._bound = False
         self._plane = plane
         self._drains = drains
+        self._proxy_name = proxy_name
 
     @property
     def scope(self) -> Scope:
@@ -67,7 +78,7 @@ class Listener(Service):
         return self.stop_accepting()
 
     def reconfigure(self, settings: ListenerSettings) -> None:
-        """Other limits or another group from now on, at the same endpoint; no connection is touched
+        """Other limits, groups or rules from now on, at the same endpoint; no connection is touched
         (rule 73)."""
         self.settings = settings
         self._plane.serve(self._policy())
@@ -102,6 +113,12 @@ class Listener(Service):
             idle_timeout=settings.idle_timeout,
             connect_timeout=settings.connect_timeout,
             max_connections=settings.max_connections,
+            request_timeout=settings.request_timeout,
+            header_timeout=settings.header_timeout,
+            tunnel_timeout=settings.tunnel_timeout,
+            proxy_name=self._proxy_name().encode(),
+            trusted_proxies=settings.trusted_proxies,
+            rules=rules_of(settings),
         )
 
     def _serves(self, _: None) -> None:
@@ -110,3 +127,18 @@ class Listener(Service):
     def _failed(self, failure: object) -> None:
         self.accepting = False
         self.log.error("listener {name} does not listen: {failure}", name=self.name, failure=failure)
+
+
+def rules_of(settings: ListenerSettings) -> tuple[Rule, ...]:
+    """The rules of a listener, as they are matched."""
+    return tuple(map(_rule, settings.rules))
+
+
+def _rule(settings: RuleSettings) -> Rule:
+    return Rule(
+        host=(settings.host or "").encode(),
+        path_prefix=(settings.path_prefix or "").encode(),
+        group=settings.server_group or "",
+        redirect=(settings.redirect or "").encode(),
+        respond=settings.respond.status if settings.respond else 0,
+    )

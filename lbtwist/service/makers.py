@@ -37,6 +37,8 @@ class Makers(NamedTuple):
     """The source of a discovered group."""
     resolving: Callable[[HostName, Callable[[Address | None, str], None]], Resolving]
     """What finds the address of a server that is given by name."""
+    secret: Callable[[GroupSettings], bytes]
+    """What the persistence cookies of a group are made with; empty for a group without them."""
 
     def check(self, groups: Mapping[str, GroupSettings]) -> None:
         """Raises ConfigurationError with whatever can't be made of the settings of `groups`: certificates
@@ -48,20 +50,27 @@ class Makers(NamedTuple):
             raise ConfigurationError(problems)
 
     def _problems(self, group: str, settings: GroupSettings) -> Iterator[Problem]:
-        for key, make in (("health_check", self.checks), ("discovery", self.source)):
+        making: tuple[tuple[str, Callable[[GroupSettings], object]], ...] = (
+            ("health_check", self.checks),
+            ("discovery", self.source),
+            ("session_persistence", self.secret),
+        )
+        for key, make in making:
             try:
                 make(settings)
             except (OSError, ValueError) as error:
                 yield Problem(f"server_groups.{group}.{key}", str(error))
 
 
-def makers(reactor: Any, dialer: IDialer) -> Makers:
-    """Those of a running load balancer: checks connect by `dialer`, everything lives in `reactor`."""
+def makers(reactor: Any, dialer: IDialer, secret: Callable[[], bytes]) -> Makers:
+    """Those of a running load balancer: checks connect by `dialer`, everything lives in `reactor`, and
+    cookies are made with `secret` where their group has none of its own."""
     return Makers(
         checks=partial(_checks, dialer=dialer, reactor=reactor),
         probe=partial(_probe, dialer=dialer, reactor=reactor),
         source=partial(_source, reactor=reactor),
         resolving=partial(_resolving, reactor=reactor, resolver=Resolver(reactor)),
+        secret=partial(_secret, made=secret),
     )
 
 
@@ -107,6 +116,13 @@ def _source(settings: GroupSettings, *, reactor: Any) -> IServerSource | None:
     if wanted is None:
         return None
     return source_kinds()[wanted.type].make(wanted.options, settings.port, reactor)
+
+
+def _secret(settings: GroupSettings, *, made: Callable[[], bytes]) -> bytes:
+    persistence = settings.session_persistence
+    if not persistence.by_cookie:
+        return b""
+    return persistence.secret.value if persistence.secret else made()
 
 
 def _resolving(

@@ -1,0 +1,226 @@
+"""A reload: what the file changed since it was last read, applied to what runs, whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from twisted.internet.defer import Deferred, DeferredLock
+from twisted.logger import Logger
+
+from lbtwist.errors import BindError, ConfigurationError, Problem, Refused
+from lbtwist.model.config import Config, GroupSettings, ListenerSettings, warnings
+from lbtwist.model.drain import Because
+from lbtwist.model.registration import Origin
+from lbtwist.service.balancer import LoadBalancer
+from lbtwist.service.group import ServerGroup, servers_of
+from lbtwist.service.listener import Listener
+from lbtwist.service.live import LiveEdit
+from lbtwist.service.loading import Loaded
+
+_FILE = Because("file")
+
+log = Logger()
+
+
+class Reloader:
+    """Changes the settings of a running balancer, one change after the other: by its file, read again,
+    or live."""
+
+    def __init__(self, balancer: LoadBalancer, read: Callable[[], Deferred[Loaded]] | None) -> None:
+        """`read` reads the file; None where there is none."""
+        self._balancer = balancer
+        self._read = read
+        self._turn = DeferredLock()
+        balancer.reload = self.reload
+        balancer.change_live = self.change_live
+
+    def reload(self) -> Deferred[list[str]]:
+        """Fires with what was changed. Fails with ConfigurationError, and nothing is changed."""
+        return self._turn.run(lambda: Deferred.fromCoroutine(self._reload()))
+
+    def change_live(self, edit: LiveEdit) -> Deferred[list[str]]:
+        """Set these live, or take them back. Fires and fails as `reload`."""
+        return self._turn.run(lambda: Deferred.fromCoroutine(self._change_live(edit)))
+
+    async def _reload(self) -> list[str]:
+        balancer = self._balancer
+        if self._read is None:
+            raise Refused("it runs without a file: there is nothing to read again")
+        try:
+            self._check_running()
+            loaded = await self._read()
+            self._check_running()
+            done = await self._follow(loaded)
+        except ConfigurationError as error:
+            balancer.problems = tuple(str(problem) for problem in error.problems)
+            for problem in balancer.problems:
+                log.error("reload refused, nothing has changed: {problem}", problem=problem)
+            raise
+        balancer.problems = ()
+        for line in done or ["nothing has changed"]:
+            log.info("reload: {line}", line=line)
+        for warning in warnings(balancer.config):
+            log.warn("reload: {warning}", warning=warning)
+        return done
+
+    async def _follow(self, loaded: Loaded) -> list[str]:
+        """The file wins where both it and an operator changed a key since it was last read."""
+        balancer = self._balancer
+        live = balancer.live
+        outdated = live.outdated(balancer.filed, loaded.config)
+        changes = {path: change for path, change in live.changes.items() if path not in outdated}
+        done = await apply(balancer, live.with_changes(loaded.config, changes))
+        balancer.filed, balancer.documents = loaded
+        live.changes = changes
+        for path in outdated:
+            log.warn("{key} was set live; the file has changed it since, and wins", key=".".join(path))
+        return done
+
+    async def _change_live(self, edit: LiveEdit) -> list[str]:
+        balancer = self._balancer
+        self._check_running()
+        changes = balancer.live.edited(edit)
+        who = next((change.who for change in edit.values() if change is not None), "unset")
+        done = await apply(balancer, balancer.live.with_changes(balancer.filed, changes), Because(who, "set"))
+        balancer.live.changes = changes
+        return done
+
+    def _check_running(self) -> None:
+        if self._balancer.leaving:
+            raise Refused("it is shutting down")
+
+
+async def apply(balancer: LoadBalancer, new: Config, because: Because = _FILE) -> list[str]:
+    """Apply the difference between `new` and the settings in force.
+
+    Servers that verbs added, removed or weighed stay as they are, where nothing else is said of them
+    than before. Returns what was changed, a line each.
+    Raises ConfigurationError, with nothing changed, when an endpoint can't be opened or a key can't be
+    changed while running.
+    """
+    old = balancer.config
+    _check_fixed(old, new)
+    balancer.makers.check(_changed(old, new))
+    opened = await _open_listeners(balancer, new)
+    balancer.name = new.load_balancer.name
+    done = list(_apply_groups(balancer, old, new, because))
+    done += await _apply_listeners(balancer, new, opened, because)
+    done += _retire_groups(balancer, old, new, because)
+    balancer.config = new
+    return done
+
+
+def _check_fixed(old: Config, new: Config) -> None:
+    """The console is what a reload may be watched from: it changes with a restart alone."""
+    if old.console != new.console:
+        raise ConfigurationError([Problem("console", "can't be changed by a reload: restart")])
+
+
+def _changed(old: Config, new: Config) -> dict[str, GroupSettings]:
+    """The groups that are new, or have other settings."""
+    return {
+        name: settings
+        for name, settings in new.server_groups.items()
+        if settings != old.server_groups.get(name)
+    }
+
+
+async def _open_listeners(balancer: LoadBalancer, new: Config) -> dict[str, Listener]:
+    """Bind every endpoint that is new, before anything is changed.
+
+    Where the addresses overlap the old one is closed first, and opened again if a new one fails.
+    """
+    opened: dict[str, Listener] = {}
+    closed: list[Listener] = []
+    try:
+        for name, settings in new.listeners.items():
+            if not _moved(balancer.listeners.get(name), settings):
+                continue
+            for other in _overlapping(balancer, new, settings):
+                closed.append(other)
+                await other.stop_accepting()
+            opened[name] = balancer.listener(name, settings)
+            opened[name].bind()
+    except BindError as error:
+        for listener in opened.values():
+            await listener.stop_accepting()
+        for listener in closed:
+            _reopen(listener)
+        raise ConfigurationError([Problem(f"listeners.{name}.endpoint", str(error))]) from error
+    return opened
+
+
+def _reopen(listener: Listener) -> None:
+    try:
+        listener.startService()
+    except BindError as error:
+        log.error("listener {name} is closed: {error}", name=listener.name, error=error)
+
+
+def _moved(running: Listener | None, settings: ListenerSettings) -> bool:
+    """It has another endpoint, or speaks otherwise there: its clients would not understand."""
+    if running is None:
+        return True
+    before = running.settings
+    return (before.endpoint, before.protocol) != (settings.endpoint, settings.protocol)
+
+
+def _overlapping(balancer: LoadBalancer, new: Config, settings: ListenerSettings) -> list[Listener]:
+    """Running listeners that go away and stand in the way of a new endpoint."""
+    return [
+        listener
+        for name, listener in balancer.listeners.items()
+        if listener.accepting
+        and listener.settings.endpoint.overlaps(settings.endpoint)
+        and (name not in new.listeners or _moved(listener, new.listeners[name]))
+    ]
+
+
+def _apply_groups(balancer: LoadBalancer, old: Config, new: Config, because: Because) -> Iterator[str]:
+    for name, settings in new.server_groups.items():
+        group = balancer.groups.get(name)
+        if group is None:
+            balancer.add_group(name, settings)
+            yield f"server group {name} added"
+        elif settings != old.server_groups.get(name):
+            yield from _apply_group(group, old.server_groups.get(name), settings, because)
+
+
+def _apply_group(
+    group: ServerGroup, old: GroupSettings | None, new: GroupSettings, because: Because
+) -> Iterator[str]:
+    said = group.said if old else {}
+    group.reconfigure(new)
+    yield f"server group {group.name} changed"
+    if new.discovery is None:
+        yield from group.merge(said, servers_of(new), because, Origin.FILE)
+
+
+async def _apply_listeners(
+    balancer: LoadBalancer, new: Config, opened: dict[str, Listener], because: Because
+) -> list[str]:
+    done = []
+    for name, listener in list(balancer.listeners.items()):
+        if name not in new.listeners or name in opened:
+            await balancer.retire(listener, because)
+            done.append(f"listener {name} at {listener.settings.endpoint} removed")
+        elif listener.settings != new.listeners[name] or _renamed(balancer, listener):
+            listener.reconfigure(new.listeners[name])
+            done.append(f"listener {name} changed")
+    for name, listener in opened.items():
+        balancer.adopt(listener)
+        done.append(f"listener {name} at {listener.settings.endpoint} added")
+    return done
+
+
+def _renamed(balancer: LoadBalancer, listener: Listener) -> bool:
+    """The load balancer has another name, which requests and responses tell (RFC 9110, section 7.6.3)."""
+    return listener.settings.protocol == "http" and balancer.name != balancer.config.load_balancer.name
+
+
+def _retire_groups(balancer: LoadBalancer, old: Config, new: Config, because: Because) -> list[str]:
+    """Groups that the file names no more: their servers leave by the rules."""
+    gone = [balancer.groups[name] for name in old.server_groups if name not in new.server_groups]
+    for group in gone:
+        balancer.retire_group(group, because)
+    return [f"server group {group.name} removed" for group in gone]

@@ -34,7 +34,7 @@ def _nothing(*asked: object) -> Any:
     raise AssertionError(asked)
 
 
-UNCHECKED = Makers(lambda settings: None, _nothing, lambda settings: None, _nothing)
+UNCHECKED = Makers(lambda settings: None, _nothing, lambda settings: None, _nothing, lambda settings: b"")
 """For groups without health checks, discovery and servers that are given by name."""
 
 

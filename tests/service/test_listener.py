@@ -37,7 +37,7 @@ class Street:
         self.clock = Clock()
         self.plane = FakeDataPlane(self.clock)
         self.drains = Drains(self.plane, self.clock, lambda: WALL)
-        self.listener = Listener(7, "web", listener_settings(), self.plane, self.drains)
+        self.listener = Listener(7, "web", listener_settings(), self.plane, self.drains, lambda: "edge")
 
     def open(self, listener: int = 7) -> FakeConnection:
         return self.plane.open(MEMBER, listener)
@@ -74,7 +74,9 @@ def test_the_data_plane_is_told_the_settings() -> None:
     street = Street()
     street.listener.settings = listener_settings(idle_timeout=60, connect_timeout=2, max_connections=9)
     street.listener.startService()
-    assert street.plane.policies[7] == ListenerPolicy(7, "web", "app", "tcp", 60.0, 2.0, 9)
+    assert street.plane.policies[7] == ListenerPolicy(
+        7, "web", "app", "tcp", 60.0, 2.0, 9, proxy_name=b"edge"
+    )
 
 
 def test_rule_73_other_settings_are_told_and_nothing_is_closed(street: Street) -> None:

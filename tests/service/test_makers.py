@@ -35,7 +35,7 @@ ca = "{ca}"
 
 
 def made() -> Makers:
-    return makers(Clock(), NOBODY)
+    return makers(Clock(), NOBODY, lambda: b"made")
 
 
 def https(ca: Path, name: str = "app", number: int = 1) -> str:

@@ -55,6 +55,7 @@ class Asking:
             UNCHECKED.probe,
             UNCHECKED.source,
             UNCHECKED.resolving,
+            UNCHECKED.secret,
         )
         around = Surroundings(self.plane, self.drains, count(1), self.clock, makers)
         self.group = ServerGroup("app", config(TOML).server_groups["app"], around)

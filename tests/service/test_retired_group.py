@@ -54,7 +54,7 @@ class Discovered:
         self.sources: list[FakeSource] = []
         clock = Clock()
         drains = Drains(self.plane, clock, lambda: WALL)
-        makers = Makers(UNCHECKED.checks, UNCHECKED.probe, self._source, UNCHECKED.resolving)
+        makers = Makers(UNCHECKED.checks, UNCHECKED.probe, self._source, *UNCHECKED[3:])
         self.settings = config(TOML).server_groups["app"]
         around = Surroundings(self.plane, drains, count(1), clock, makers)
         self.group = ServerGroup("app", self.settings, around)

@@ -124,6 +124,7 @@ class World:
             probe=lambda settings: self.servers,
             source=self._source,
             resolving=self._resolving,
+            secret=self._secret,
         )
 
     def _checks(self, settings: GroupSettings) -> Checks | None:
@@ -137,6 +138,11 @@ class World:
             return None
         self.sources.append(FakeSource())
         return self.sources[-1]
+
+    def _secret(self, settings: GroupSettings) -> bytes:
+        persistence = settings.session_persistence
+        own = persistence.secret.value if persistence.secret else b"secret"
+        return own if persistence.by_cookie else b""
 
     def _resolving(self, name: HostName, heard: Callable[[Address | None, str], None]) -> Resolving:
         return Resolving(name, self._clock, self.names, heard)

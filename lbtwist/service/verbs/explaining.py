@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from twisted.internet.defer import Deferred
 
+from lbtwist.model.config import ListenerSettings
 from lbtwist.model.health import CheckResult
 from lbtwist.model.reference import Reference, parse_reference
 from lbtwist.model.registration import Condition, Registration
@@ -92,7 +93,19 @@ def _ends(balancer: LoadBalancer, registration: Registration) -> float | str | N
 
 
 def _listeners(balancer: LoadBalancer, group: ServerGroup) -> list[str]:
-    return [each.name for each in balancer.listeners.values() if each.settings.server_group == group.name]
+    """Those that use the group, the others with the first of their rules that does."""
+    return [
+        f"{listener.name}{by_rule}"
+        for listener in balancer.listeners.values()
+        if (by_rule := _use(listener.settings, group.name)) is not None
+    ]
+
+
+def _use(settings: ListenerSettings, group: str) -> str | None:
+    if settings.server_group == group:
+        return ""
+    rules = (number for number, rule in enumerate(settings.rules, 1) if rule.server_group == group)
+    return next((f" (rule {number})" for number in rules), None)
 
 
 def _share(balancer: LoadBalancer, group: ServerGroup, registration: Registration) -> rows.Row:

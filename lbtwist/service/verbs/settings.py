@@ -8,7 +8,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from lbtwist.errors import ConfigurationError, Refused
-from lbtwist.model.config import plain
+from lbtwist.model.config import Secret, plain
 from lbtwist.service.balancer import LoadBalancer
 from lbtwist.service.live import (
     KeyPath,
@@ -75,7 +75,8 @@ def _row(balancer: LoadBalancer, path: KeyPath, value: Any) -> rows.Row:
         origin, who = "live", change.who
     else:
         origin, who = ("file" if balancer.written(path) else "default"), ""
-    return {"key": _dotted(path), "value": value, "from": origin, "who": who}
+    shown = str(value) if isinstance(value, Secret) else value
+    return {"key": _dotted(path), "value": shown, "from": origin, "who": who}
 
 
 def _live_change(balancer: LoadBalancer, path: KeyPath) -> LiveChange | None:
