@@ -9,7 +9,8 @@ from typing import NamedTuple, Protocol
 from lbtwist.errors import BadMessage
 from lbtwist.wire.framing import Framing, Kind
 from lbtwist.wire.grammar import TOKEN
-from lbtwist.wire.head import Field, checked_fields, refuse_bare_line_end
+from lbtwist.wire.head import Field, refuse_bare_line_end
+from lbtwist.wire.lines import checked_fields
 
 MAX_EXTENSION = 256
 """Bytes of a chunk's extension with its semicolon; a longer one is refused, a shorter one is dropped."""
@@ -177,7 +178,7 @@ def _read_trailers(body: ChunkedBody, data: bytes, at: int, content: list[bytes]
         if end < 0:
             refuse_bare_line_end(part)
         else:
-            body.trailers = checked_fields(part[: end + 2])
+            body.trailers = checked_fields(b"\r\n" + part[:end])
     except BadMessage as bad:
         raise body._bad(bad.reason) from None
     if end >= 0:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from lbtwist.errors import BadMessage
 from lbtwist.wire.grammar import folded, tokens
 from lbtwist.wire.head import FORWARDED_PREFIX, HOP_BY_HOP, Field
+from lbtwist.wire.lines import fields_of, line
 
 NO_OPTIONS: frozenset[bytes] = frozenset()
 
@@ -58,8 +59,8 @@ def connection_field(version: bytes, keep_alive: bool) -> Field | None:
     return (b"Connection", b"keep-alive") if version == b"1.0" else None
 
 
-def without_named(fields: Sequence[Field], options: frozenset[bytes]) -> Iterable[Field]:
-    """`fields` without those that Connection names."""
+def without_named(lines: bytes, options: frozenset[bytes]) -> bytes:
+    """The `lines` of fields, which are tidy, without those that Connection names."""
     if options <= _ABOUT_CONNECTIONS:
-        return fields
-    return (field for field in fields if folded(field[0]) not in options)
+        return lines
+    return b"".join(map(line, (field for field in fields_of(lines) if folded(field[0]) not in options)))

@@ -9,6 +9,7 @@ from functools import cached_property
 
 from lbtwist.model.address import parse_ipv4, parse_ipv6
 from lbtwist.wire.head import FORWARDED_PREFIX, Field
+from lbtwist.wire.lines import line
 
 FORWARDED = frozenset({b"forwarded", b"x-real-ip"})
 """With all X-Forwarded-*, the fields in which a proxy tells of the client."""
@@ -42,16 +43,25 @@ class Hop:
         told = [(b"X-Forwarded-For", self.peer.encode())] if self.peer else []
         return [*told, (b"X-Forwarded-Proto", self.scheme), *port]
 
+    @cached_property
+    def own_lines(self) -> bytes:
+        """The lines of `own`, each with the line end before it."""
+        return b"".join(map(line, self.own))
 
-def forwarded_fields(known: Mapping[bytes, Sequence[bytes]], hop: Hop, host: bytes) -> list[Field]:
-    """The fields that tell the next server of the client; `host` is the Host that it asked for.
+
+def forwarded_lines(known: Mapping[bytes, Sequence[bytes]], hop: Hop, host: bytes) -> bytes:
+    """The lines that tell the next server of the client; `host` is the Host that it asked for.
 
     Of a peer that is not trusted nothing is kept. What a trusted one tells is kept, its address is
     appended to X-Forwarded-For, and what it does not tell is added.
     """
+    if hop.trusted:
+        return b"".join(map(line, _kept_and_added(known, hop, host)))
+    return b"%b\r\nX-Forwarded-Host: %b" % (hop.own_lines, host)
+
+
+def _kept_and_added(known: Mapping[bytes, Sequence[bytes]], hop: Hop, host: bytes) -> list[Field]:
     ours = [*hop.own, (b"X-Forwarded-Host", host)]
-    if not hop.trusted:
-        return ours
     kept = [(name.title(), value) for name in known if _tells(name) for value in known[name]]
     chain = b", ".join([*filter(None, known.get(_FOR, ())), hop.peer.encode()])
     added = [field for field in ours if field[0].lower() not in known and field[0].lower() != _FOR]

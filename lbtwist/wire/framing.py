@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from enum import Enum
+from functools import lru_cache
 from typing import NamedTuple
 
 from lbtwist.errors import BadMessage
@@ -37,6 +38,7 @@ class Framing(NamedTuple):
         return self.kind is Kind.NONE or (self.kind is Kind.LENGTH and not self.length)
 
 
+# The only ones of their kinds: they are told by identity.
 NO_BODY = Framing(Kind.NONE)
 CHUNKED = Framing(Kind.CHUNKED)
 UNTIL_CLOSE = Framing(Kind.UNTIL_CLOSE)
@@ -56,15 +58,18 @@ def declared(known: Mapping[bytes, Sequence[bytes]], version: bytes) -> Framing:
         if lengths is not None:
             raise BadMessage(400, "Content-Length with Transfer-Encoding")
         return _chunked(codings)
-    return NO_BODY if lengths is None else Framing(Kind.LENGTH, _length(lengths))
-
-
-def _length(values: Sequence[bytes]) -> int:
-    if len(values) > 1:
+    if lengths is None:
+        return NO_BODY
+    if len(lengths) > 1:
         raise BadMessage(400, "more than one Content-Length")
-    if not _LENGTH.fullmatch(values[0]) or (length := int(values[0])) > MAX_LENGTH:
+    return _counted(lengths[0])
+
+
+@lru_cache(maxsize=256)
+def _counted(value: bytes) -> Framing:
+    if not _LENGTH.fullmatch(value) or (length := int(value)) > MAX_LENGTH:
         raise BadMessage(400, "bad Content-Length")
-    return length
+    return Framing(Kind.LENGTH, length)
 
 
 def _chunked(values: Sequence[bytes]) -> Framing:

@@ -6,13 +6,15 @@ from collections.abc import Iterable, Sequence
 
 from lbtwist.wire.connection import connection_field, without_named
 from lbtwist.wire.cookie import without_cookie
-from lbtwist.wire.forwarded import Hop, forwarded_fields
-from lbtwist.wire.framing import CHUNKED, UNTIL_CLOSE, Framing, Kind
-from lbtwist.wire.head import Field
+from lbtwist.wire.forwarded import Hop, forwarded_lines
+from lbtwist.wire.framing import CHUNKED, NO_BODY, UNTIL_CLOSE, Framing
+from lbtwist.wire.lines import line
 from lbtwist.wire.request_head import RequestHead
 from lbtwist.wire.response_head import SWITCHING, ResponseHead
 from lbtwist.wire.trailers import passed_names
 from lbtwist.wire.via import via
+
+_END = b"\r\n\r\n"
 
 
 def onward_request(head: RequestHead, hop: Hop, cookie: bytes = b"", close: bool = False) -> bytes:
@@ -22,20 +24,24 @@ def onward_request(head: RequestHead, hop: Hop, cookie: bytes = b"", close: bool
     follows. Fields keep their order, but those that are understood here come last.
     """
     host = head.authority or hop.authority
-    fields = [(b"Host", host), *without_named(head.plain, head.options)]
+    written = [
+        b"%b %b HTTP/1.1\r\nHost: %b" % (head.method, head.onward, host),
+        without_named(head.plain_lines, head.options),
+    ]
     known = head.known
     if b"cookie" in known:
-        fields += _cookies(head, cookie)
+        written += _cookies(head, cookie)
     if b"expect" in known and head.version == b"1.1":
-        fields += [(b"Expect", value) for value in _values(head, b"expect")]
-    fields += forwarded_fields(known, hop, host)
-    fields.append((b"Via", via(known.get(b"via", ()), head.version, hop.name)))
-    fields += _framing(head, head.framing)
+        written += [line((b"Expect", value)) for value in _values(head, b"expect")]
+    written.append(forwarded_lines(known, hop, host))
+    written.append(_via(head, hop.name))
+    written.append(_framing(head, head.framing))
     if head.upgrade is not None:
-        fields += _switch(head.upgrade)
+        written.append(_switch(head.upgrade))
     elif close:
-        fields.append((b"Connection", b"close"))
-    return _written(b"%b %b HTTP/1.1" % (head.method, head.onward), fields)
+        written.append(b"\r\nConnection: close")
+    written.append(_END)
+    return b"".join(written)
 
 
 def client_framing(framing: Framing, version: bytes) -> Framing:
@@ -44,7 +50,7 @@ def client_framing(framing: Framing, version: bytes) -> Framing:
     A client of HTTP/1.0 knows no chunks; one of HTTP/1.1 gets them where only the end of the server's
     connection ends the body, and so sees whether it is whole.
     """
-    if framing.kind is Kind.CHUNKED or framing.kind is Kind.UNTIL_CLOSE:
+    if framing is CHUNKED or framing is UNTIL_CLOSE:
         return UNTIL_CLOSE if version == b"1.0" else CHUNKED
     return framing
 
@@ -63,26 +69,30 @@ def onward_response(
     client's connection stays; it never does where only its end ends the body. `set_cookie` is the value
     of one more Set-Cookie.
     """
-    fields = [*without_named(head.plain, head.options)]
-    fields.append((b"Date", (*_values(head, b"date"), date)[0]))
-    fields.append((b"Via", via(head.known.get(b"via", ()), head.version, name)))
+    written = [
+        _status_line(head),
+        without_named(head.plain_lines, head.options),
+        b"\r\nDate: ",
+        (_values(head, b"date") or (date,))[0],
+        _via(head, name),
+    ]
     if set_cookie:
-        fields.append((b"Set-Cookie", set_cookie))
+        written.append(line((b"Set-Cookie", set_cookie)))
     if head.status == SWITCHING and request.upgrade is not None:
-        fields += _switch(request.upgrade)
+        written.append(_switch(request.upgrade))
     else:
         framing = client_framing(head.framing, request.version)
-        fields += _response_framing(head, framing)
+        written.append(_response_framing(head, framing))
         connection = connection_field(request.version, keep_alive and framing is not UNTIL_CLOSE)
-        fields += [connection] if connection else []
-    return _written(_status_line(head), fields)
+        written += [line(connection)] if connection else []
+    written.append(_END)
+    return b"".join(written)
 
 
 def onward_interim(head: ResponseHead, name: bytes) -> bytes:
     """The head of a 1xx for a client of HTTP/1.1; one of HTTP/1.0 gets none (RFC 9110, section 15.2)."""
-    fields = [*without_named(head.plain, head.options)]
-    fields.append((b"Via", via(head.known.get(b"via", ()), head.version, name)))
-    return _written(_status_line(head), fields)
+    plain = without_named(head.plain_lines, head.options)
+    return b"".join([_status_line(head), plain, _via(head, name), _END])
 
 
 def _values(head: RequestHead | ResponseHead, name: bytes) -> Sequence[bytes]:
@@ -90,36 +100,36 @@ def _values(head: RequestHead | ResponseHead, name: bytes) -> Sequence[bytes]:
     return () if name in head.options else head.known.get(name, ())
 
 
-def _cookies(head: RequestHead, ours: bytes) -> Iterable[Field]:
+def _via(head: RequestHead | ResponseHead, name: bytes) -> bytes:
+    return b"\r\nVia: " + via(head.known.get(b"via", ()), head.version, name)
+
+
+def _cookies(head: RequestHead, ours: bytes) -> Iterable[bytes]:
     values = head.known[b"cookie"]
     if ours:
         values = [value for raw in values if (value := without_cookie(raw, ours))]
-    return ((b"Cookie", value) for value in values)
+    return (line((b"Cookie", value)) for value in values)
 
 
-def _switch(protocol: bytes) -> tuple[Field, Field]:
-    return (b"Connection", b"Upgrade"), (b"Upgrade", protocol)
+def _switch(protocol: bytes) -> bytes:
+    return b"\r\nConnection: Upgrade\r\nUpgrade: " + protocol
 
 
-def _framing(head: RequestHead | ResponseHead, framing: Framing) -> list[Field]:
-    if framing.kind is Kind.LENGTH:
-        return [(b"Content-Length", b"%d" % framing.length)]
-    if framing.kind is not Kind.CHUNKED:
-        return []
+def _framing(head: RequestHead | ResponseHead, framing: Framing) -> bytes:
+    if framing is NO_BODY or framing is UNTIL_CLOSE:
+        return b""
+    if framing is not CHUNKED:
+        return b"\r\nContent-Length: %d" % framing.length
     names = passed_names(_values(head, b"trailer"), head.options)
-    return [(b"Transfer-Encoding", b"chunked"), *([(b"Trailer", names)] if names else [])]
+    return b"\r\nTransfer-Encoding: chunked" + (line((b"Trailer", names)) if names else b"")
 
 
-def _response_framing(head: ResponseHead, framing: Framing) -> list[Field]:
+def _response_framing(head: ResponseHead, framing: Framing) -> bytes:
     """As `framing` says; without a body, what a GET would have got (RFC 9110, section 8.6)."""
-    if framing.kind is Kind.NONE and head.length is not None and head.status >= 200 and head.status != 204:
-        return [(b"Content-Length", b"%d" % head.length)]
+    if framing is NO_BODY and head.length is not None and head.status >= 200 and head.status != 204:
+        return b"\r\nContent-Length: %d" % head.length
     return _framing(head, framing)
 
 
 def _status_line(head: ResponseHead) -> bytes:
     return b"HTTP/1.1 %d %b" % (head.status, head.reason)
-
-
-def _written(first: bytes, fields: Iterable[Field]) -> bytes:
-    return b"\r\n".join([first, *map(b": ".join, fields), b"", b""])

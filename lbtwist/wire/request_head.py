@@ -10,18 +10,30 @@ from lbtwist.errors import BadMessage
 from lbtwist.wire.connection import NO_OPTIONS, connection_options, keeps_alive
 from lbtwist.wire.forwarded import FORWARDED
 from lbtwist.wire.framing import Framing, declared
-from lbtwist.wire.grammar import FIELDS, TOKEN, TOKEN_BYTES
-from lbtwist.wire.head import FRAMING, HOP_BY_HOP, Field, head_length, sort_fields, split_fields
-from lbtwist.wire.target import parse_host, parse_target, refuse_climbing, refuse_other_host
+from lbtwist.wire.grammar import TOKEN, TOKEN_BYTES
+from lbtwist.wire.head import FRAMING, HOP_BY_HOP, Field, is_whole, match_head
+from lbtwist.wire.lines import SECTION, fields_of, sort_fields, tidied, understood
+from lbtwist.wire.target import (
+    PATH,
+    QUERY,
+    Target,
+    parse_host,
+    parse_target,
+    refuse_climbing,
+    refuse_other_host,
+)
 from lbtwist.wire.via import refuse_loop
 
-_HEAD = re.compile(rb"(%b) ([!-~]++) HTTP/([0-9]\.[0-9])\r\n(%b)\r\n" % (TOKEN, FIELDS))
-_KNOWN = (
+# A target that is no path, or a bad one, is told by parse_target.
+_TARGET = rb"(%b)(?:%b)?+(?= )|[!-~]++" % (PATH, QUERY)
+_HEAD = re.compile(rb"(%b) (%b) HTTP/([0-9]\.[0-9])%b\r\n\r\n" % (TOKEN, _TARGET, SECTION))
+_UNDERSTOOD = understood(
     HOP_BY_HOP | FRAMING | FORWARDED | {b"host", b"cookie", b"via", b"expect", b"trailer", b"http2-settings"}
 )
 _VERSIONS = frozenset({b"1.1", b"1.0"})
 _REFUSED_METHODS = frozenset({b"TRACE", b"CONNECT"})
 _NONE: Sequence[bytes] = ()
+_NOTHING_YET = (b"", b"\r")
 
 
 class RequestHead(NamedTuple):
@@ -49,12 +61,22 @@ class RequestHead(NamedTuple):
     """`websocket` when it counts; any other upgrade is as if it had never been there."""
     options: frozenset[bytes]
     """The options of Connection, folded."""
-    fields: Sequence[Field]
-    """All fields in order."""
+    lines: bytes
+    """The lines of all fields in order, each with the line end before it; tidy."""
     known: Mapping[bytes, Sequence[bytes]]
     """The values of the fields that are understood here, by their folded names."""
-    plain: Sequence[Field]
-    """The other fields, in order."""
+    plain_lines: bytes
+    """The lines of the other fields, in order."""
+
+    @property
+    def fields(self) -> Sequence[Field]:
+        """All fields in order."""
+        return fields_of(self.lines)
+
+    @property
+    def plain(self) -> Sequence[Field]:
+        """The fields that are not understood here, in order."""
+        return fields_of(self.plain_lines)
 
     def __repr__(self) -> str:
         """Without values: some are credentials, and this could end in a log."""
@@ -72,30 +94,26 @@ def parse_request_head(
     """
     if data.startswith(b"\r\n"):
         data = data[2:]
-    if not data or data == b"\r":
-        return None
-    if data[0] not in TOKEN_BYTES:
+    match = match_head(_HEAD, data)
+    if match is not None:
+        return _read(match, name, strict_path), data[match.end() :]
+    if data not in _NOTHING_YET and (data[0] not in TOKEN_BYTES or is_whole(data)):
         raise BadMessage(400, "not a request")
-    length = head_length(data)
-    if not length:
-        return None
-    return _parse(data, length, name, strict_path), data[length:]
+    return None
 
 
-def _parse(data: bytes, length: int, name: bytes, strict_path: bool) -> RequestHead:
-    match = _HEAD.fullmatch(data, 0, length)
-    if match is None:
-        raise BadMessage(400, "not a request")
-    method, received, version = match.group(1, 2, 3)
-    fields = split_fields(data, match.start(4), match.end(4))
+def _read(match: re.Match[bytes], name: bytes, strict_path: bool) -> RequestHead:
+    method, received, path, version, tidy, others = match.groups()
+    lines = tidied(tidy, others)
     _refuse_line(method, version)
-    known, plain = sort_fields(fields, _KNOWN)
-    target = parse_target(method, received)
+    known, plain_lines = sort_fields(lines, _UNDERSTOOD)
+    target = Target(path, received) if path else parse_target(method, received)
     if strict_path:
         refuse_climbing(target.path)
     authority = _authority(known.get(b"host", _NONE), version) or target.authority
     host = parse_host(authority) if authority else b""
-    refuse_other_host(target, authority)
+    if target.authority:
+        refuse_other_host(target, authority)
     options = connection_options(known[b"connection"]) if b"connection" in known else NO_OPTIONS
     framing = declared(known, version)
     if b"via" in known:
@@ -113,9 +131,9 @@ def _parse(data: bytes, length: int, name: bytes, strict_path: bool) -> RequestH
         b"expect" in known and _expects_continue(known[b"expect"], version, framing),
         _upgrade(known[b"upgrade"], method, version, options, framing) if b"upgrade" in known else None,
         options,
-        fields,
+        lines,
         known,
-        plain,
+        plain_lines,
     )
 
 

@@ -8,16 +8,17 @@ from typing import NamedTuple
 
 from lbtwist.errors import BadMessage
 from lbtwist.wire.connection import NO_OPTIONS, connection_options, keeps_alive
-from lbtwist.wire.framing import NO_BODY, UNTIL_CLOSE, Framing, Kind, declared
-from lbtwist.wire.grammar import FIELDS, TEXT
-from lbtwist.wire.head import FRAMING, HOP_BY_HOP, Field, head_length, sort_fields, split_fields
+from lbtwist.wire.framing import NO_BODY, UNTIL_CLOSE, Framing, declared
+from lbtwist.wire.grammar import TEXT
+from lbtwist.wire.head import FRAMING, HOP_BY_HOP, Field, is_whole, match_head
+from lbtwist.wire.lines import SECTION, fields_of, sort_fields, tidied, understood
 
 SWITCHING = 101
 
 # RFC 9112, section 4, wants a space after the status, but many servers leave it out without a reason.
-_HEAD = re.compile(rb"HTTP/(1\.[01]) ([1-5][0-9][0-9])(?: (%b))?\r\n(%b)\r\n" % (TEXT, FIELDS))
+_HEAD = re.compile(rb"HTTP/(1\.[01]) ([1-5][0-9][0-9])(?: (%b))?%b\r\n\r\n" % (TEXT, SECTION))
 _START = b"HTTP/1."
-_KNOWN = HOP_BY_HOP | FRAMING | {b"via", b"date", b"trailer"}
+_UNDERSTOOD = understood(HOP_BY_HOP | FRAMING | {b"via", b"date", b"trailer"})
 
 
 class ResponseHead(NamedTuple):
@@ -35,12 +36,22 @@ class ResponseHead(NamedTuple):
     """Whether the server takes another request when this response has been read."""
     options: frozenset[bytes]
     """The options of Connection, folded."""
-    fields: Sequence[Field]
-    """All fields in order."""
+    lines: bytes
+    """The lines of all fields in order, each with the line end before it; tidy."""
     known: Mapping[bytes, Sequence[bytes]]
     """The values of the fields that are understood here, by their folded names."""
-    plain: Sequence[Field]
-    """The other fields, in order."""
+    plain_lines: bytes
+    """The lines of the other fields, in order."""
+
+    @property
+    def fields(self) -> Sequence[Field]:
+        """All fields in order."""
+        return fields_of(self.lines)
+
+    @property
+    def plain(self) -> Sequence[Field]:
+        """The fields that are not understood here, in order."""
+        return fields_of(self.plain_lines)
 
     def __repr__(self) -> str:
         """Without values: some are credentials, and this could end in a log."""
@@ -62,21 +73,21 @@ def parse_response_head(
     when no request waits for a response are not to be parsed at all: that connection is to be closed.
     """
     try:
-        if not data.startswith(_START[: len(data)]):
+        match = match_head(_HEAD, data)
+        if match is not None:
+            return _read(match, method, upgrade), data[match.end() :]
+        if not data.startswith(_START[: len(data)]) or is_whole(data):
             raise BadMessage(502, "not a response")
-        length = head_length(data)
-        return (_parse(data, length, method, upgrade), data[length:]) if length else None
+        return None
     except BadMessage as bad:
         raise BadMessage(502, f"from a server: {bad.reason}") from None
 
 
-def _parse(data: bytes, length: int, method: bytes, upgrade: bytes | None) -> ResponseHead:
-    match = _HEAD.fullmatch(data, 0, length)
-    if match is None:
-        raise BadMessage(502, "not a response")
-    version, status = match[1], int(match[2])
-    fields = split_fields(data, match.start(4), match.end(4))
-    known, plain = sort_fields(fields, _KNOWN)
+def _read(match: re.Match[bytes], method: bytes, upgrade: bytes | None) -> ResponseHead:
+    version, digits, reason, tidy, others = match.groups()
+    status = int(digits)
+    lines = tidied(tidy, others)
+    known, plain_lines = sort_fields(lines, _UNDERSTOOD)
     options = connection_options(known[b"connection"]) if b"connection" in known else NO_OPTIONS
     said = declared(known, version)
     if status == SWITCHING:
@@ -85,14 +96,14 @@ def _parse(data: bytes, length: int, method: bytes, upgrade: bytes | None) -> Re
     return ResponseHead(
         version,
         status,
-        match[3] or b"",
+        reason or b"",
         framing,
-        said.length if said.kind is Kind.LENGTH else None,
+        said.length if b"content-length" in known else None,
         framing is not UNTIL_CLOSE and keeps_alive(version, options),
         options,
-        fields,
+        lines,
         known,
-        plain,
+        plain_lines,
     )
 
 

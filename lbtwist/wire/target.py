@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 from lbtwist.errors import BadMessage
@@ -11,12 +12,11 @@ _HOST = rb"[A-Za-z0-9._~-]++|\[[0-9A-Fa-f:.]++\]"
 _PORT = rb"[0-9]{1,5}"
 _AUTHORITY = re.compile(rb"(%b)(?::(%b))?" % (_HOST, _PORT))
 # More than RFC 3986 has, as browsers send it, but nothing that ends a target or reads as a slash.
-_PATH = rb'[!"$->@-\[\]-~]*+'
-_QUERY = rb'\?[!"$-~]*+'
-_ORIGIN = re.compile(rb"(/%b)(?:%b)?" % (_PATH, _QUERY))
+PATH = rb'/[!"$->@-\[\]-~]*+'
+QUERY = rb'\?[!"$-~]*+'
 _ABSOLUTE = re.compile(
-    rb"(?P<scheme>(?i:https?))://(?P<authority>(?:%b)(?::%b)?+)(?P<path>(?:/%b)?+)(?P<query>(?:%b)?+)"
-    % (_HOST, _PORT, _PATH, _QUERY)
+    rb"(?P<scheme>(?i:https?))://(?P<authority>(?:%b)(?::%b)?+)(?P<path>(?:%b)?+)(?P<query>(?:%b)?+)"
+    % (_HOST, _PORT, PATH, QUERY)
 )
 _DEFAULT_PORTS = {b"http": b"80", b"https": b"443"}
 # `/..;a/` is one too: servers cut the parameters of a segment off before they resolve it.
@@ -37,9 +37,7 @@ class Target(NamedTuple):
 
 
 def parse_target(method: bytes, target: bytes) -> Target:
-    """Read the target of a request that is not CONNECT. Raises BadMessage."""
-    if match := _ORIGIN.fullmatch(target):
-        return Target(match[1], target)
+    """Read a target that is no path, of a request that is not CONNECT. Raises BadMessage."""
     if match := _ABSOLUTE.fullmatch(target):
         return _absolute(method, match)
     if target == b"*" and method == b"OPTIONS":
@@ -54,6 +52,7 @@ def _absolute(method: bytes, match: re.Match[bytes]) -> Target:
     return Target(path, path + query, match["scheme"].lower(), match["authority"])
 
 
+@lru_cache(maxsize=128)
 def parse_host(authority: bytes) -> bytes:
     """The host of `example.com:8080` or `[::1]`, in small letters and without the port.
 
@@ -63,11 +62,11 @@ def parse_host(authority: bytes) -> bytes:
 
 
 def refuse_other_host(target: Target, host: bytes) -> None:
-    """Raise BadMessage where a target in absolute form is not for `host`, the value of Host.
+    """Raise BadMessage where the target, in absolute form, is not for `host`, the value of Host.
 
     Stricter than RFC 9112, section 3.2.2: the two could be routed on by two different servers.
     """
-    if target.authority and _canonical(target.scheme, target.authority) != _canonical(target.scheme, host):
+    if _canonical(target.scheme, target.authority) != _canonical(target.scheme, host):
         raise BadMessage(400, "the target is for another host than Host")
 
 

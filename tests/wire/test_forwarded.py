@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from lbtwist.wire.forwarded import Hop, client_address, forwarded_fields
+from lbtwist.wire.forwarded import Hop, client_address, forwarded_lines
 
 PROXIES = {"10.0.0.1", "10.0.0.2", "2001:db8::1"}
 
@@ -62,14 +62,16 @@ def test_what_is_no_address_ends_the_search(entry: bytes) -> None:
 
 def test_a_client_without_an_address_or_a_port() -> None:
     hop = Hop(b"lbtwist", "")
-    assert forwarded_fields({}, hop, b"a") == [(b"X-Forwarded-Proto", b"http"), (b"X-Forwarded-Host", b"a")]
+    assert forwarded_lines({}, hop, b"a") == b"\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: a"
 
 
 def test_a_trusted_proxy_that_tells_nothing() -> None:
     hop = Hop(b"lbtwist", "::1", trusted=True, port=80)
-    assert forwarded_fields({b"x-forwarded-for": [b""]}, hop, b"a") == [
-        (b"X-Forwarded-For", b"::1"),
-        (b"X-Forwarded-Proto", b"http"),
-        (b"X-Forwarded-Port", b"80"),
-        (b"X-Forwarded-Host", b"a"),
+    lines = forwarded_lines({b"x-forwarded-for": [b""]}, hop, b"a")
+    assert lines.split(b"\r\n") == [
+        b"",
+        b"X-Forwarded-For: ::1",
+        b"X-Forwarded-Proto: http",
+        b"X-Forwarded-Port: 80",
+        b"X-Forwarded-Host: a",
     ]
