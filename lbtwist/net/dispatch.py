@@ -20,6 +20,16 @@ class IDispatched(Protocol):
     def client_host(self) -> str:
         """The client's address, without its port; empty where it has none (a Unix socket)."""
 
+    @property
+    def cookie(self) -> bytes:
+        """What its persistence cookie says; empty where it has none."""
+
+    def reuse(self, member: Member) -> bool:
+        """Go on over an idle connection to `member`, where there is one; then this dispatch is over.
+
+        The place that was taken for it in the group is the client's to give back from now on.
+        """
+
     def server_protocol(self, member: Member) -> IProtocol:
         """The protocol for a connection to `member`, which was just made.
 
@@ -136,17 +146,20 @@ class Dispatch:
         if self._order is not None and (member := self._untried(self._order)):
             return member
         # Who was passed over may have room by now, and there may be new ones.
-        self._order = self._group.order(self._client.client_host)
+        self._order = self._group.order(self._client.client_host, self._client.cookie)
         return self._untried(self._order)
 
     def _untried(self, order: Iterator[Member]) -> Member | None:
         return next((member for member in order if member.number not in self._tried), None)
 
     def _connect(self, member: Member) -> None:
-        self._member = member
         self._tried += (member.number,)
-        self._group.under_way[self] = None
         self._group.take(member)
+        if self._client.reuse(member):
+            self._group.tie(self._client.client_host, member.number)
+            return
+        self._member = member
+        self._group.under_way[self] = None
         self._dial = self._dialer.dial(member.address, self._connected, self._timeout, self._failed)
 
     def _wait(self) -> None:

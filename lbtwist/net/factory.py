@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory
@@ -18,9 +16,8 @@ class RelayFactory(Factory):
 
     noisy = False
 
-    def __init__(self, frontend: Frontend, ids: Iterator[int]) -> None:
+    def __init__(self, frontend: Frontend) -> None:
         self._frontend = frontend
-        self._ids = ids
 
     def buildProtocol(self, addr: IAddress | None) -> End | None:
         """A client's end; None, which closes it at once, when the listener is full."""
@@ -29,4 +26,4 @@ class RelayFactory(Factory):
             frontend.ledger.failed += 1
             return None
         host = addr.host if isinstance(addr, IPv4Address | IPv6Address) else ""
-        return Relay(next(self._ids), frontend, host).client
+        return Relay(next(frontend.ids), frontend, host).client

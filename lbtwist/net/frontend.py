@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from lbtwist.model.plane import ListenerPolicy, Member
@@ -18,10 +18,18 @@ class Means(NamedTuple):
     dialer: IDialer
     sweep: Sweep
     seconds: Callable[[], float]
+    ids: Iterator[int]
+    """Numbers for live connections."""
     ledger_of: Callable[[Member], Ledger]
     """The live connections of a member, and their counters."""
     server_failed: Callable[[Member, str], None]
     """Told of each connect that failed, and why."""
+    group_of: Callable[[str], GroupRotation]
+    """The server group of that name."""
+    wall: Callable[[], float]
+    """Seconds since 1970, for the dates that peers are told."""
+    random: Callable[[int], bytes]
+    """So many random bytes."""
 
 
 class Frontend:
@@ -31,8 +39,9 @@ class Frontend:
         self.policy = policy
         self.group = group
         self.ledger = Ledger()
+        self.means = means
         # A connection asks for these again and again: one step, not two.
-        self.dialer, self.sweep, self.seconds, self.ledger_of, self.server_failed = means
+        self.dialer, self.sweep, self.seconds, self.ids, self.ledger_of, self.server_failed = means[:6]
 
     @property
     def full(self) -> bool:

@@ -14,8 +14,10 @@ class ILive(Protocol):
     """What the data plane asks of a live connection."""
 
     id: int
-    touched: float
-    """When a byte last moved, on the monotonic clock."""
+
+    @property
+    def touched(self) -> float:
+        """When a byte last moved, on the monotonic clock."""
 
     @property
     def received(self) -> int: ...
@@ -38,13 +40,35 @@ class ILive(Protocol):
     def view(self, now: float) -> ConnectionView: ...
 
 
+class Vacancy:
+    """Those who wait for something to be empty."""
+
+    __slots__ = ("_waiters",)
+
+    def __init__(self) -> None:
+        self._waiters: list[Deferred[None]] = []
+
+    def wait(self) -> Deferred[None]:
+        """Fires with `tell`. Cancelling it ends the waiting."""
+        waiter: Deferred[None] = Deferred(self._waiters.remove)
+        self._waiters.append(waiter)
+        return waiter
+
+    def tell(self) -> None:
+        """It is empty."""
+        if self._waiters:
+            waiters, self._waiters = self._waiters, []
+            for waiter in waiters:
+                waiter.callback(None)
+
+
 class Ledger:
     """Established connections of one registration or listener, and what those that ended have moved.
 
     Counters of live connections stay on the connection, so that moving bytes touches no ledger.
     """
 
-    __slots__ = ("live", "total", "failed", "_endings", "_received", "_sent", "_waiters")
+    __slots__ = ("live", "total", "failed", "_endings", "_received", "_sent", "_vacancy")
 
     def __init__(self) -> None:
         self.live: dict[int, ILive] = {}
@@ -53,7 +77,7 @@ class Ledger:
         self._endings: Counter[Ending] = Counter()
         self._received = 0
         self._sent = 0
-        self._waiters: list[Deferred[None]] = []
+        self._vacancy = Vacancy()
 
     def enter(self, connection: ILive) -> None:
         """It is established."""
@@ -88,19 +112,13 @@ class Ledger:
 
     def when_empty(self) -> Deferred[None]:
         """Fires when nothing is live. Cancelling it ends the waiting."""
-        if not self.live:
-            return succeed(None)
-        waiter: Deferred[None] = Deferred(self._waiters.remove)
-        self._waiters.append(waiter)
-        return waiter
+        return self._vacancy.wait() if self.live else succeed(None)
 
     def tell_if_empty(self) -> None:
         """Tell who waits for it: when those who left have left all their ledgers, or one is told of a
         connection that another counts as live."""
-        if not self.live and self._waiters:
-            waiters, self._waiters = self._waiters, []
-            for waiter in waiters:
-                waiter.callback(None)
+        if not self.live:
+            self._vacancy.tell()
 
 
 class Lease:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import count, islice
 from typing import Any
 
@@ -25,10 +27,14 @@ from lbtwist.model.plane import (
 from lbtwist.net.dialing import IDialer
 from lbtwist.net.factory import RelayFactory
 from lbtwist.net.frontend import Frontend, Means
+from lbtwist.net.http.factory import HttpFactory
+from lbtwist.net.http.frontend import HttpFrontend
 from lbtwist.net.live import ILive, Ledger
-from lbtwist.net.port import IPort
+from lbtwist.net.port import IPort, port_of
 from lbtwist.net.rotation import GroupRotation
 from lbtwist.net.sweep import Sweep
+
+_KINDS: Mapping[str, type[Frontend]] = {"tcp": Frontend, "http": HttpFrontend}
 
 PREVIEWED = 100
 """Members that `preview` tells of at the most."""
@@ -45,12 +51,23 @@ class DataPlane:
         sweep: Sweep,
         open_port: Callable[[Endpoint], IPort],
         make_scheduler: Callable[[str], IScheduler],
+        wall: Callable[[], float] = time.time,
+        random: Callable[[int], bytes] = os.urandom,
     ) -> None:
         self._clock = clock
-        self._means = Means(dialer, sweep, clock.seconds, self._ledger_of, self._server_failed)
+        self._means = Means(
+            dialer,
+            sweep,
+            clock.seconds,
+            count(1),
+            self._ledger_of,
+            self._server_failed,
+            self._group,
+            wall,
+            random,
+        )
         self._open_port = open_port
         self._make_scheduler = make_scheduler
-        self._ids = count(1)
         self._groups: dict[str, GroupRotation] = {}
         self._ports: dict[int, IPort] = {}
         self._silent: set[int] = set()
@@ -73,12 +90,16 @@ class DataPlane:
         if policy.number not in self._silent:
             return succeed(None)
         self._silent.remove(policy.number)
-        return self._ports[policy.number].accept(RelayFactory(frontend, self._ids))
+        return self._ports[policy.number].accept(_factory(frontend)).addCallback(self._accepts, frontend)
 
     def stop_accepting(self, number: int) -> Deferred[None]:
         self._silent.discard(number)
         port = self._ports.pop(number, None)
-        return port.close() if port else succeed(None)
+        closed = port.close() if port else succeed(None)
+        frontend = self._frontends.get(number)
+        if isinstance(frontend, HttpFrontend):
+            frontend.leave()
+        return closed
 
     def address(self, number: int) -> str:
         port = self._ports.get(number)
@@ -99,7 +120,10 @@ class DataPlane:
 
     def cut(self, scope: Scope, count: int | None = None) -> int:
         live = [connection for connection in self._live(scope) if not connection.forced]
-        if count is not None:
+        if count is None:
+            for frontend in self._http_frontends(scope):
+                frontend.close_idle()
+        else:
             idle = (connection for connection in live if not connection.in_flight)
             live = sorted(idle, key=lambda connection: connection.touched)[:count]
         for connection in live:
@@ -151,7 +175,8 @@ class DataPlane:
         group = self._group(policy.group)
         frontend = self._frontends.get(policy.number)
         if frontend is None:
-            frontend = self._frontends[policy.number] = Frontend(policy, group, self._means)
+            make = _KINDS[policy.protocol]
+            frontend = self._frontends[policy.number] = make(policy, group, self._means)
         else:
             frontend.adopt(policy, group)
         return frontend
@@ -169,8 +194,30 @@ class DataPlane:
         return [connection for ledger in self._ledgers(scope) for connection in ledger.live.values()]
 
     async def _emptiness(self, scope: Scope) -> None:
-        while busy := next((ledger for ledger in self._ledgers(scope) if ledger.live), None):
-            await busy.when_empty()
+        while busy := next((each for each in self._occupied(scope)), None):
+            await busy
+
+    def _occupied(self, scope: Scope) -> Iterator[Deferred[None]]:
+        """What there is to wait for until `scope` is empty."""
+        yield from (ledger.when_empty() for ledger in self._ledgers(scope) if ledger.live)
+        for frontend in self._http_frontends(scope):
+            if frontend.leaving and frontend.clients:
+                yield frontend.clients.when_none()
+
+    def _http_frontends(self, scope: Scope) -> list[HttpFrontend]:
+        """The http listeners of `scope`; a registration has none."""
+        if scope.kind is ScopeKind.REGISTRATION:
+            return []
+        return [
+            frontend
+            for number, frontend in self._frontends.items()
+            if isinstance(frontend, HttpFrontend) and (scope == EVERYTHING or number in scope.numbers)
+        ]
+
+    def _accepts(self, _: None, frontend: Frontend) -> None:
+        if isinstance(frontend, HttpFrontend):
+            frontend.leaving = False
+            frontend.port = port_of(self.address(frontend.policy.number))
 
     def _ledger_of(self, member: Member) -> Ledger:
         ledger = self._registrations.get(member.number)
@@ -181,3 +228,7 @@ class DataPlane:
     def _server_failed(self, member: Member, reason: str) -> None:
         if self._observer is not None:
             self._observer.connect_failed(member.number, reason)
+
+
+def _factory(frontend: Frontend) -> RelayFactory | HttpFactory:
+    return HttpFactory(frontend) if isinstance(frontend, HttpFrontend) else RelayFactory(frontend)

@@ -101,6 +101,12 @@ class TwistedPort:
         raise BindError(f"{self._endpoint}: {failure.getErrorMessage()}") from failure.value
 
 
+def port_of(address: str) -> int | None:
+    """The TCP port of an address as shown; None for a Unix socket."""
+    port = address.rpartition(":")[2]
+    return int(port) if port.isdecimal() else None
+
+
 def empty_backlog(port: IListeningPort) -> None:
     """Have one of Twisted's own ports accept what waits to be accepted (rule 70)."""
     if not IReadDescriptor.providedBy(port):

@@ -14,6 +14,7 @@ from lbtwist.net.sockaddr import shown
 class Relay(Pair):
     """One client's connection, from its accept to its close."""
 
+    cookie = b""
     __slots__ = (
         "id",
         "client_host",
@@ -57,6 +58,10 @@ class Relay(Pair):
             self._go_on()
         else:
             self._join(end)
+
+    def reuse(self, member: Member) -> bool:
+        """No server's connection has served another client before."""
+        return False
 
     def server_protocol(self, member: Member) -> End:
         """The server's end; its registration counts this connection from now on."""

@@ -13,6 +13,7 @@ from twisted.internet.task import Cooperator
 from lbtwist.interfaces import IIncremental, IScheduler
 from lbtwist.model.persistence import SourceTable
 from lbtwist.model.plane import Member, Rotation
+from lbtwist.net.idle import IdleConnections, Kept
 
 
 class IUnderWay(Protocol):
@@ -37,6 +38,7 @@ class GroupRotation:
         self.under_way: dict[IUnderWay, None] = {}
         self.waiting: OrderedDict[IUnderWay, None] = OrderedDict()
         """The queue, the one that waits longest first."""
+        self.idle = IdleConnections()
         self._make_scheduler = make_scheduler
         self._seconds = clock.seconds
         self._cooperator = Cooperator(scheduler=lambda call: clock.callLater(0, call))
@@ -52,6 +54,7 @@ class GroupRotation:
         if rotation == before:
             return
         self._members = {member.number: member for member in rotation.members}
+        self.idle.retain(self._members)
         if rotation.scheduler != before.scheduler:
             self._change_scheduler(rotation)
         if rotation.members != before.members or rotation.scheduler != before.scheduler:
@@ -127,6 +130,13 @@ class GroupRotation:
             self._scheduler.released(number)
         if self.waiting and (member := self._members.get(number)):
             self._offer(member)
+
+    def keep(self, number: int, connection: Kept) -> None:
+        """An idle connection to member `number`: for its next request, where there may be one."""
+        if number in self._members:
+            self.idle.put(number, connection, self.rotation.keepalive)
+        else:
+            connection.dismiss()
 
     def tie(self, client: str, number: int) -> None:
         """`client` was given member `number`; with persistence it gets it again."""

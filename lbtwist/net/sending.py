@@ -54,6 +54,11 @@ class SendingSide:
         self._held_back = False
         self._reason: Failure | None = None
 
+    @property
+    def queued(self) -> int:
+        """Bytes that the socket has not taken yet."""
+        return len(self._queue) if self._queue is not None else 0
+
     def write(self, data: bytes) -> None:
         """Send `data`, or as much as the socket takes, and queue the rest; dropped after a close."""
         if self._output:
@@ -188,6 +193,11 @@ class SendingSide:
     def _watch(self) -> None:
         """Have the poller tell what is of interest now."""
         raise NotImplementedError
+
+
+def queued(transport: object) -> int:
+    """Bytes that wait in our memory for the peer; 0 where a transport does not tell."""
+    return transport.queued if isinstance(transport, SendingSide) else 0
 
 
 def half_closeable_of(protocol: IProtocol) -> IHalfCloseableProtocol | None:

@@ -24,11 +24,15 @@ class Client:
 
     def __init__(self, house: House, host: str, tried: tuple[int, ...] = ()) -> None:
         self.client_host = host
+        self.cookie = b""
         self.events: list[object] = []
         """`("server", 1)`, `("failed", 2, "refused")`, `"none"`."""
         self.house = house
         self.dispatch = Dispatch(self, house.group, house.dialer, house.sweep, TIMEOUT, tried)
         self.dispatch.next()
+
+    def reuse(self, member: Member) -> bool:
+        return False
 
     def server_protocol(self, member: Member) -> HalfCloseable:
         self.events.append(("server", member.number))

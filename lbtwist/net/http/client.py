@@ -1,0 +1,358 @@
+"""A client's connection: requests come in on it one after the other, and responses go out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from twisted.internet.interfaces import IHalfCloseableProtocol, IPushProducer
+from twisted.internet.protocol import Protocol
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from lbtwist.errors import BadMessage
+from lbtwist.net.end import IEndTransport
+from lbtwist.net.http.deadline import Deadline
+from lbtwist.net.http.exchange import Exchange
+from lbtwist.net.http.frontend import HttpFrontend
+from lbtwist.net.http.linger import Lingering
+from lbtwist.net.sending import queued
+from lbtwist.net.sockaddr import shown
+from lbtwist.wire.answer import answer
+from lbtwist.wire.body import BodyReader, body_reader
+from lbtwist.wire.forwarded import Hop, client_address
+from lbtwist.wire.request_head import RequestHead, parse_request_head
+
+
+@implementer(IHalfCloseableProtocol, IPushProducer)
+class ClientConnection(Protocol):
+    """One client's connection, until it is closed or becomes a WebSocket's.
+
+    There is one exchange at a time. What comes while it lasts is of its body, or waits as it came, at
+    most one read of it: requests are answered in their order, and who sends more is not read.
+    """
+
+    transport: IEndTransport
+
+    def __init__(self, frontend: HttpFrontend, host: str) -> None:
+        """`host` is the client's IP address; empty where it has none (a Unix socket)."""
+        self.host = host
+        self.deadline = Deadline(frontend.sweep)
+        self.tie: tuple[bytes, float] | None = None
+        """The persistence cookie that it was last given here, and when."""
+        self._frontend = frontend
+        self._hop: Hop | None = None
+        self._exchange: Exchange | None = None
+        self._read: Callable[[bytes], None] = self._read_head
+        self._buffer = b""
+        self._body: BodyReader | None = None
+        self._paused = False
+        self._ended = False
+        self._held = False
+        self._queued = 0
+        self._flushing: bool | None = None
+        self._working = False
+
+    @property
+    def address(self) -> str:
+        """Where it comes from, as shown."""
+        return shown(self.transport.getPeer())
+
+    @property
+    def may_stay(self) -> bool:
+        """There may be another request."""
+        return not self._ended or bool(self._buffer)
+
+    def host_of(self, request: RequestHead) -> str:
+        """The IP address of the client that `request` comes from, by proxies that are trusted."""
+        trusted = self._frontend.trusted
+        return client_address(request.known, self.host, trusted.__contains__) if trusted else self.host
+
+    def hop_of(self, request: RequestHead) -> Hop:
+        """How a server is told of this connection."""
+        hop = self._hop
+        if hop is None:
+            hop = self._hop = self._frontend.hop(self.host)
+        if request.authority:
+            return hop
+        return replace(hop, authority=shown(self.transport.getHost()).encode())
+
+    def connectionMade(self) -> None:
+        self.transport.registerProducer(self, True)
+        if self._frontend.full:
+            self._frontend.ledger.failed += 1
+            self._say(503, None, None, keep=False)
+            self._linger()
+        else:
+            self._frontend.clients.enter(self)
+            self.deadline.watch(self._frontend.policy.header_timeout, self._silent)
+
+    def dataReceived(self, data: bytes) -> None:
+        self._read(data)
+
+    def readConnectionLost(self) -> None:
+        self._ended = True
+        exchange = self._exchange
+        if exchange is None:
+            self._close()
+        elif exchange.request is None:
+            self._give_up(exchange)
+        elif self._body is not None:
+            exchange.refuse(400)
+
+    def writeConnectionLost(self) -> None:
+        """Our sending is never shut before `Lingering` has the connection."""
+
+    def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
+        self.deadline.stop()
+        self._read = _drop
+        exchange, self._exchange = self._exchange, None
+        self._frontend.clients.depart(self)
+        if exchange is not None:
+            exchange.client_gone()
+
+    def stream(self) -> None:
+        """The server is there: the body goes to it as it comes."""
+        self._read = self._read_body
+        data, self._buffer = self._buffer, b""
+        self.moves()
+        self.resume()
+        self._read_body(data)
+
+    def moves(self) -> None:
+        """A body is on its way: it must not stand still for too long."""
+        self.deadline.watch(self._frontend.policy.idle_timeout, self._stalled)
+
+    def pause(self) -> None:
+        """Read nothing for now."""
+        if not self._paused:
+            self._paused = True
+            self.transport.pauseProducing()
+
+    def resume(self) -> None:
+        """Read again."""
+        if self._paused:
+            self._paused = False
+            self.transport.resumeProducing()
+
+    def response_done(self, keep: bool) -> None:
+        """All of the response was written; it is over when it was sent."""
+        if self._held:
+            self._flushing = keep
+        else:
+            self._finish(keep)
+
+    def answer(self, status: int, location: bytes | None = None, keep: bool = False) -> None:
+        """Send a response of our own; the exchange is over."""
+        exchange, self._exchange = self._exchange, None
+        request = exchange.request if exchange else None
+        keep = keep and request is not None and self._stays(request)
+        self._say(status, request, location, keep)
+        if keep:
+            self._next()
+        else:
+            self._linger()
+
+    def truncate(self, endless: bool) -> None:
+        """Close so that the client sees that the response is not whole (rule 7).
+
+        `endless` says that the end of the connection would have been the end of the body.
+        """
+        self._exchange = None
+        self._read = _drop
+        self.transport.unregisterProducer()
+        if endless or self._held:
+            self.transport.abortConnection()
+        else:
+            self.transport.loseConnection()
+
+    def give_up(self) -> tuple[IEndTransport, bytes]:
+        """Its transport, for another protocol, and what has come and was not used."""
+        self._exchange = None
+        self._read = _drop
+        self.deadline.stop()
+        self.transport.unregisterProducer()
+        return self.transport, self._buffer
+
+    def leave(self) -> None:
+        """Guest."""
+        if self._exchange is None:
+            self.deadline.watch(self._frontend.patience, self._idle)
+
+    def close_idle(self) -> None:
+        """Guest."""
+        if self._exchange is None:
+            self._close()
+
+    def watch_idle(self) -> None:
+        """Guest."""
+        if self.deadline.expires in (self._idle, self._stalled):
+            self.deadline.shift(self._frontend.patience)
+
+    def pauseProducing(self) -> None:
+        self._held = True
+        self._queued = queued(self.transport)
+        if self._exchange is not None:
+            self._exchange.client_full()
+
+    def resumeProducing(self) -> None:
+        self._held = False
+        self.deadline.since = self._frontend.seconds()
+        keep, self._flushing = self._flushing, None
+        if keep is not None:
+            self._finish(keep)
+        elif self._exchange is not None:
+            self._exchange.client_drained()
+
+    def stopProducing(self) -> None:
+        """It is closed; `connectionLost` follows."""
+
+    def _read_head(self, data: bytes) -> None:
+        self._buffer += data
+        self._work()
+
+    def _read_body(self, data: bytes) -> None:
+        exchange, body = self._exchange, self._body
+        assert exchange is not None and body is not None
+        exchange.received += len(data)
+        self.deadline.since = self._frontend.seconds()
+        try:
+            content, rest, done = body.feed(data)
+        except BadMessage as bad:
+            exchange.refuse(bad.status)
+            return
+        if done:
+            self._body = None
+            self._buffer = rest
+            self._read = self._hold
+            exchange.received -= len(rest)
+        exchange.send(content, done, body.trailers)
+
+    def _hold(self, data: bytes) -> None:
+        """It is not its turn."""
+        self._buffer += data
+        self.pause()
+
+    def _work(self) -> None:
+        """Begin the requests that have come, one when the other is over: a loop, for they may be many."""
+        if self._working:
+            return
+        self._working = True
+        while self._buffer and self._read == self._read_head and self._begin():
+            pass
+        self._working = False
+
+    def _begin(self) -> bool:
+        """Begin the next request; False when it is not one yet."""
+        frontend = self._frontend
+        exchange = self._exchange
+        if new := exchange is None:
+            exchange = self._exchange = Exchange(self, frontend)
+        assert exchange is not None
+        try:
+            parsed = parse_request_head(self._buffer, frontend.policy.proxy_name, frontend.strict_path)
+        except BadMessage as bad:
+            exchange.refuse(bad.status)
+            return False
+        if parsed is None:
+            self._await_more(exchange, new)
+            return False
+        request, rest = parsed
+        exchange.received = len(self._buffer) - len(rest)
+        self._buffer = rest
+        self._read = self._hold
+        self._body = None if request.framing.is_empty else body_reader(request.framing)
+        exchange.start(request)
+        return True
+
+    def _await_more(self, exchange: Exchange, new: bool) -> None:
+        if self._ended:
+            self._give_up(exchange)
+            return
+        if new:
+            self.deadline.watch(self._frontend.policy.header_timeout, self._head_late)
+        self.resume()
+
+    def _next(self) -> None:
+        """It is the next request's turn, where there is one."""
+        self._read = self._read_head
+        self._body = None
+        if self._buffer:
+            self._work()
+        elif self._ended:
+            self._close()
+        else:
+            self.deadline.watch(self._frontend.patience, self._idle)
+            self.resume()
+
+    def _finish(self, keep: bool) -> None:
+        """All of the response was sent."""
+        exchange, self._exchange = self._exchange, None
+        assert exchange is not None and exchange.request is not None
+        if keep:
+            self._next()
+        elif exchange.request.keep_alive or self._body is not None or self._buffer:
+            self._linger()  # the client may be sending still
+        else:
+            self._close()
+        exchange.over()
+
+    def _say(self, status: int, request: RequestHead | None, location: bytes | None, keep: bool) -> None:
+        frontend = self._frontend
+        version, method = (request.version, request.method) if request else (b"1.1", b"GET")
+        name, date = frontend.policy.proxy_name, frontend.date
+        response = answer(
+            status, name, date, version=version, method=method, keep_alive=keep, location=location
+        )
+        self.transport.write(response)
+
+    def _stays(self, request: RequestHead) -> bool:
+        """The connection may serve another request after this one."""
+        return request.keep_alive and self.may_stay and self._body is None and not self._frontend.leaving
+
+    def _silent(self) -> None:
+        """The header timeout, without a byte: there is nothing to be answered."""
+        self._close()
+
+    def _head_late(self) -> None:
+        assert self._exchange is not None
+        self._exchange.refuse(408)
+
+    def _idle(self) -> None:
+        """No request has come: one that crosses this sees a clean end."""
+        self._linger()
+
+    def _stalled(self) -> None:
+        """No byte has come for too long. One may have gone, where bytes wait for a client that is slow."""
+        assert self._exchange is not None
+        left = queued(self.transport)
+        if self._held and left < self._queued:
+            self._queued = left
+            self.moves()
+        else:
+            self._exchange.stalled()
+
+    def _give_up(self, exchange: Exchange) -> None:
+        """Half a head, and nothing more to come."""
+        self._close()
+        exchange.client_gone()
+
+    def _close(self) -> None:
+        self._exchange = None
+        self._read = _drop
+        self.deadline.watch(self._frontend.policy.idle_timeout, self.transport.abortConnection)
+        self.transport.unregisterProducer()
+        self.transport.loseConnection()
+
+    def _linger(self) -> None:
+        if self._ended:
+            self._close()
+            return
+        transport, _ = self.give_up()
+        lingering = Lingering(self._frontend, self.deadline)
+        self._frontend.clients.replace(self, lingering)
+        lingering.begin(transport)
+
+
+def _drop(data: bytes) -> None:
+    """The connection is being closed."""

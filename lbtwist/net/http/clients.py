@@ -1,0 +1,55 @@
+"""The clients that are connected to one http listener, with a request or without."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from twisted.internet.defer import Deferred, succeed
+
+from lbtwist.net.live import Vacancy
+
+
+class Guest(Protocol):
+    """One client's connection."""
+
+    def leave(self) -> None:
+        """The listener accepts nothing new any more: be gone soon, when nothing is in flight (rule 71)."""
+
+    def close_idle(self) -> None:
+        """Close at once, unless something is in flight."""
+
+    def watch_idle(self) -> None:
+        """Go by the present idle timeout."""
+
+
+class Clients:
+    """Who is connected, and who waits until nobody is."""
+
+    def __init__(self) -> None:
+        self._guests: dict[Guest, None] = {}
+        self._vacancy = Vacancy()
+
+    def __len__(self) -> int:
+        return len(self._guests)
+
+    def enter(self, guest: Guest) -> None:
+        """It is connected."""
+        self._guests[guest] = None
+
+    def replace(self, guest: Guest, by: Guest) -> None:
+        """The connection of `guest` is that of `by` from now on."""
+        self._guests.pop(guest, None)
+        self._guests[by] = None
+
+    def depart(self, guest: Guest) -> None:
+        """It is closed; nothing happens when it was not here."""
+        if self._guests.pop(guest, self) is None and not self._guests:
+            self._vacancy.tell()
+
+    def all(self) -> list[Guest]:
+        """All of them, now."""
+        return list(self._guests)
+
+    def when_none(self) -> Deferred[None]:
+        """Fires when nobody is connected. Cancelling it ends the waiting."""
+        return self._vacancy.wait() if self._guests else succeed(None)

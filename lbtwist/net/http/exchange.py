@@ -1,0 +1,520 @@
+"""A request in flight, from its first byte to the last of its response."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from twisted.logger import Logger
+
+from lbtwist.model.plane import ConnectionView, Ending, Member
+from lbtwist.model.routing import Rule
+from lbtwist.net.dialing import TIMED_OUT
+from lbtwist.net.dispatch import Dispatch
+from lbtwist.net.http.frontend import HttpFrontend
+from lbtwist.net.http.server import ServerConnection
+from lbtwist.net.http.tunnel import Handshake, Tunnel
+from lbtwist.net.live import Lease, Ledger
+from lbtwist.wire.body import chunk, last_chunk
+from lbtwist.wire.cookie import cookie
+from lbtwist.wire.framing import UNTIL_CLOSE, Framing, Kind
+from lbtwist.wire.onward import client_framing, onward_interim, onward_request, onward_response
+from lbtwist.wire.request_head import RequestHead
+from lbtwist.wire.response_head import ResponseHead
+from lbtwist.wire.trailers import passed_trailers
+from lbtwist.wire.websocket_handshake import is_answer
+
+if TYPE_CHECKING:
+    from lbtwist.net.http.client import ClientConnection
+
+IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"})
+"""RFC 9110, 9.2.2: twice does what once does. TRACE is refused."""
+REPEATABLE_WITHIN = 1.0
+"""Seconds: a request that may not be sent twice goes only on a connection that was used so lately."""
+EVER = float("-inf")
+FOUND = 302
+
+
+class Exchange:
+    """One choice, one lease: what the client asked, and which server answers it."""
+
+    __slots__ = (
+        "id",
+        "client_host",
+        "cookie",
+        "request",
+        "received",
+        "sent",
+        "_client",
+        "_frontend",
+        "_opened",
+        "_group",
+        "_dispatch",
+        "_tried",
+        "_failure",
+        "_new_only",
+        "_member",
+        "_server",
+        "_lease",
+        "_place",
+        "_unsent",
+        "_sent_whole",
+        "_begun",
+        "_endless",
+        "_keep",
+        "_over",
+    )
+
+    log = Logger()
+
+    def __init__(self, client: ClientConnection, frontend: HttpFrontend) -> None:
+        self.id = next(frontend.ids)
+        self.client_host = client.host
+        self.cookie = b""
+        self.request: RequestHead | None = None
+        """None until its head has come."""
+        self.received = 0
+        self.sent = 0
+        self._client = client
+        self._frontend = frontend
+        self._opened = frontend.seconds()
+        self._group = frontend.group
+        self._dispatch: Dispatch | None = None
+        self._tried: tuple[int, ...] = ()
+        self._failure = ""
+        self._new_only = False
+        self._member: Member | None = None
+        self._server: ServerConnection | None = None
+        self._lease: Lease | None = None
+        self._unsent = b""
+        self._sent_whole = False
+        self._begun = False
+        self._endless = False
+        self._keep = False
+        self._over = False
+        self._place = Lease(frontend.ledger, self)
+
+    @property
+    def touched(self) -> float:
+        """When a byte last moved."""
+        return self._client.deadline.since
+
+    @property
+    def forced(self) -> bool:
+        """A cut ends it at once."""
+        return self._over
+
+    @property
+    def in_flight(self) -> bool:
+        return True
+
+    @property
+    def awaiting_body(self) -> bool:
+        """Its body is still to come, or a part of it."""
+        return not (self._sent_whole or self._over)
+
+    def start(self, request: RequestHead) -> None:
+        """Its head has come: to a server, or answered by a rule."""
+        self.request = request
+        rule = self._frontend.rule_for(request)
+        if rule is None:
+            self._group = self._frontend.group
+        elif rule.group:
+            self._group = self._frontend.means.group_of(rule.group)
+        else:
+            self._go_by(rule, request)
+            return
+        self.client_host = self._client.host_of(request)
+        name = self._group.rotation.cookie
+        if name and (values := request.known.get(b"cookie")):
+            self.cookie = cookie(values, name) or b""
+        self._go_on()
+
+    def reuse(self, member: Member) -> bool:
+        """IDispatched."""
+        if self._new_only:
+            return False
+        since = EVER if self._repeatable else self._frontend.seconds() - REPEATABLE_WITHIN
+        server = self._group.idle.take(member.number, since)
+        if server is None:
+            return False
+        assert isinstance(server, ServerConnection)
+        self._assign(member)
+        server.begin(self)
+        self.joined(server)
+        return True
+
+    def server_protocol(self, member: Member) -> ServerConnection:
+        """IDispatched."""
+        self._assign(member)
+        return ServerConnection(member, self._group, self._frontend.sweep, self)
+
+    def server_failed(self, member: Member, reason: str) -> None:
+        """IDispatched."""
+        self._failure = reason
+        self._frontend.ledger_of(member).failed += 1
+        self._frontend.server_failed(member, reason)
+
+    def no_server(self) -> None:
+        """IDispatched. 502 or 504 when one was tried, else 503."""
+        self._dispatch = None
+        self._frontend.ledger.failed += 1
+        if not self._failure:
+            self._answer(503)
+        else:
+            self._answer(504 if self._failure == TIMED_OUT.reason else 502)
+
+    def joined(self, server: ServerConnection) -> None:
+        """It has its server: the request goes out."""
+        self._server = server
+        request = self.request
+        assert request is not None
+        rotation = self._group.rotation
+        hop = self._client.hop_of(request)
+        head = onward_request(request, hop, rotation.cookie, close=not rotation.keepalive)
+        if request.framing.is_empty:
+            server.transport.write(head)
+            self._request_sent()
+        else:
+            self._unsent = head
+            self._client.stream()
+
+    def send(self, content: bytes, done: bool, trailers: Sequence[tuple[bytes, bytes]] = ()) -> None:
+        """More of the request's body; with `done` it was the last."""
+        server, request = self._server, self.request
+        assert server is not None and request is not None
+        out, self._unsent = self._unsent, b""
+        if request.framing.kind is Kind.CHUNKED:
+            out += chunk(content)
+            if done:
+                out += last_chunk(passed_trailers(trailers, request.options))
+        else:
+            out += content
+        if out:
+            server.transport.write(out)
+        if done:
+            self._request_sent()
+
+    def touch(self) -> None:
+        """A byte has come from the server."""
+        if self._begun:
+            self._client.deadline.since = self._frontend.seconds()
+
+    def interim(self, head: ResponseHead) -> None:
+        """A 1xx, for a client that knows such."""
+        assert self.request is not None
+        if self.request.version == b"1.1":
+            self._write(onward_interim(head, self._frontend.policy.proxy_name))
+
+    def response_begins(self, head: ResponseHead) -> tuple[bytes, Framing]:
+        """The final head as the client gets it, to be given to `forward`, and how its body is framed."""
+        request, frontend = self.request, self._frontend
+        assert request is not None
+        framing = client_framing(head.framing, request.version)
+        self._endless = framing is UNTIL_CLOSE
+        self._keep = (
+            request.keep_alive
+            and self._sent_whole
+            and not self._endless
+            and self._client.may_stay
+            and not frontend.leaving
+        )
+        self._client.moves()
+        name, date, set_cookie = frontend.policy.proxy_name, frontend.date, self._set_cookie()
+        return onward_response(head, request, name, date, self._keep, set_cookie), framing
+
+    def forward(self, out: bytes) -> None:
+        """Bytes of the response, for the client."""
+        self._begun = True
+        self._write(out)
+
+    def response_done(self, server: ServerConnection, reusable: bool) -> None:
+        """The whole response has come."""
+        request = self.request
+        assert request is not None
+        rotation = self._group.rotation
+        if reusable and self._sent_whole and rotation.keepalive and not server.held:
+            server.keep()
+        elif self._sent_whole:
+            server.close()
+        else:
+            server.abort()
+        self._server = None
+        left = self._release(Ending.FINISHED)
+        self._client.response_done(self._keep)
+        if left is not None:
+            left.tell_if_empty()
+
+    def switch(self, head: ResponseHead, rest: bytes) -> None:
+        """The server has agreed to be a WebSocket's."""
+        server, request = self._server, self.request
+        assert server is not None and request is not None
+        if not _is_answered(request, head):
+            self.server_broke("a 101 that does not answer the request")
+            return
+        policy, frontend = self._frontend.policy, self._frontend
+        self._write(
+            onward_response(head, request, policy.proxy_name, frontend.date, True, self._set_cookie())
+        )
+        assert self._lease is not None and self._member is not None
+        tunnel = Tunnel(
+            frontend,
+            Handshake(
+                self.id,
+                self._opened,
+                request,
+                self.received,
+                self.sent,
+                self._group,
+                self._member,
+                self._place,
+                self._lease,
+            ),
+        )
+        self._over = True
+        frontend.clients.replace(self._client, tunnel)
+        tunnel.begin(*self._client.give_up(), server.give_up(), rest)
+
+    def server_lost(self, server: ServerConnection) -> None:
+        """The server's connection has ended before its response was whole."""
+        if server is not self._server:
+            return
+        self._server = None
+        if self._begun:
+            self._truncate()
+            return
+        member, reason = self._member, "closed before a response"
+        assert member is not None
+        if server.fresh and not server.answering:
+            self._failure = reason
+            self._frontend.ledger_of(member).failed += 1
+        elif not server.fresh:
+            # It has closed an idle connection just now: that is no fault, and a new one may well do.
+            self._tried = self._tried[:-1]
+            self._new_only = True
+        if self._repeatable and not server.answering:
+            left = self._release(Ending.FINISHED)
+            self._go_on()
+        else:
+            left = None
+            self._answer(502)
+        # Who hears of it may cut, rotate and forget: it is told when all is in order.
+        if server.fresh and not server.answering:
+            self._frontend.server_failed(member, reason)
+        if left is not None:
+            left.tell_if_empty()
+
+    def server_broke(self, reason: str) -> None:
+        """The server does not speak HTTP: nothing more of it goes on."""
+        label = self._member.label if self._member else ""
+        self.log.info("{server} broke the protocol: {reason}", server=label, reason=reason)
+        if self._begun:
+            self._truncate()
+        else:
+            self._answer(502)
+
+    def server_full(self) -> None:
+        """It takes no more of the request for now."""
+        if self.awaiting_body:
+            self._client.pause()
+
+    def server_drained(self) -> None:
+        """It has taken what was held for it."""
+        if self.awaiting_body:
+            self._client.deadline.since = self._frontend.seconds()
+            self._client.resume()
+        elif not self._begun:
+            self._await_response()
+
+    def client_full(self) -> None:
+        """The client takes no more of the response for now."""
+        if self._server is not None:
+            self._server.transport.pauseProducing()
+
+    def client_drained(self) -> None:
+        """It has taken what was held for it."""
+        if self._server is not None:
+            self._server.transport.resumeProducing()
+
+    def client_gone(self) -> None:
+        """The client's connection is closed."""
+        if not self._over:
+            self._drop_server()
+            self._end(Ending.FINISHED)
+
+    def refuse(self, status: int) -> None:
+        """What the client sends is no request, or not in time: nothing more of it goes on."""
+        if self._begun:
+            self._truncate()
+        else:
+            self._answer(status)
+
+    def late(self) -> None:
+        """The server takes too long to answer."""
+        self._answer(504)
+
+    def stalled(self) -> None:
+        """No byte of a body moved for too long."""
+        if self._begun:
+            self._truncate()
+        else:
+            self._answer(504 if self._server is not None and self._server.held else 408)
+
+    def cut(self) -> None:
+        """A deadline came, or an operator said so (rules 6 and 7)."""
+        if self._over:
+            return
+        if self._begun:
+            self._truncate(Ending.TRUNCATED)
+        else:
+            self._answer(self._group.rotation.error_status, Ending.ANSWERED)
+
+    def over(self) -> None:
+        """The response was sent to its last byte."""
+        self._end(Ending.FINISHED)
+
+    def watch_idle(self) -> None:
+        """`HttpFrontend.adopt` tells the client."""
+
+    def view(self, now: float) -> ConnectionView:
+        """Itself, for people."""
+        request = self.request
+        return ConnectionView(
+            id=self.id,
+            client=self._client.address,
+            listener=self._frontend.policy.name,
+            server=self._member.label if self._member else "",
+            protocol=self._frontend.policy.protocol,
+            age=now - self._opened,
+            idle=now - self.touched,
+            received=self.received,
+            sent=self.sent,
+            activity=self._activity,
+            method=request.method.decode("latin-1") if request else "",
+            host=request.host.decode("latin-1") if request else "",
+            path=request.path.decode("latin-1") if request else "",
+        )
+
+    @property
+    def _activity(self) -> str:
+        if self._begun:
+            return "responding"
+        if self._dispatch is not None:
+            return "queued" if self._dispatch.waiting else "connecting"
+        return "waiting" if self._sent_whole else "receiving"
+
+    @property
+    def _repeatable(self) -> bool:
+        """It may be sent twice."""
+        request = self.request
+        return request is not None and request.framing.is_empty and request.method in IDEMPOTENT
+
+    def _go_on(self) -> None:
+        frontend = self._frontend
+        timeout = frontend.policy.connect_timeout
+        self._client.deadline.rest()
+        self._dispatch = Dispatch(self, self._group, frontend.dialer, frontend.sweep, timeout, self._tried)
+        self._dispatch.next()
+
+    def _assign(self, member: Member) -> None:
+        """Its registration counts this request from now on."""
+        assert self._dispatch is not None
+        self._tried = self._dispatch.tried
+        self._dispatch = None
+        self._member = member
+        self._lease = Lease(self._frontend.ledger_of(member), self)
+
+    def _request_sent(self) -> None:
+        """Nothing more goes to the server, but for what it does not take yet."""
+        self._sent_whole = True
+        assert self._server is not None
+        if not (self._begun or self._server.held):
+            self._await_response()
+
+    def _await_response(self) -> None:
+        self._client.deadline.watch(self._frontend.policy.request_timeout, self.late)
+
+    def _write(self, out: bytes) -> None:
+        self.sent += len(out)
+        self._client.transport.write(out)
+
+    def _go_by(self, rule: Rule, request: RequestHead) -> None:
+        location = rule.location(request.host, request.onward) if rule.redirect else None
+        self._sent_whole = request.framing.is_empty
+        self._answer(rule.respond or FOUND, location=location, keep=self._sent_whole)
+
+    def _answer(
+        self,
+        status: int,
+        ending: Ending = Ending.FINISHED,
+        location: bytes | None = None,
+        keep: bool = False,
+    ) -> None:
+        """Our own response, and the end of the exchange."""
+        self._drop_server()
+        self._client.answer(status, location, keep)
+        self._end(ending)
+
+    def _truncate(self, ending: Ending = Ending.FINISHED) -> None:
+        """The client sees that the response is not whole (rule 7)."""
+        self._drop_server()
+        self._client.truncate(self._endless)
+        self._end(ending)
+
+    def _drop_server(self) -> None:
+        dispatch, self._dispatch = self._dispatch, None
+        if dispatch is not None:
+            dispatch.cancel()
+        server, self._server = self._server, None
+        if server is None:
+            return
+        if self._sent_whole and not server.held:
+            server.close()
+        else:
+            server.abort()
+
+    def _end(self, ending: Ending) -> None:
+        """Nothing of it is left."""
+        if self._over:
+            return
+        self._over = True
+        ledgers = (self._release(ending), self._place.release(ending))
+        for ledger in ledgers:
+            if ledger is not None:
+                ledger.tell_if_empty()
+
+    def _release(self, ending: Ending) -> Ledger | None:
+        """Its registration has it no more. Returns the ledger that it left, where there was one."""
+        lease, self._lease = self._lease, None
+        if lease is None:
+            return None
+        assert self._member is not None
+        ledger = lease.release(ending)
+        self._group.give_back(self._member.number)
+        return ledger
+
+    def _set_cookie(self) -> bytes:
+        """The Set-Cookie that ties the client to its server; empty where it has one that is new enough.
+
+        When a client was given the one it has is known on its own connection alone: on another, it gets
+        it again.
+        """
+        rotation, member, client = self._group.rotation, self._member, self._client
+        if not rotation.cookie or member is None or not member.cookie:
+            return b""
+        now = self._frontend.seconds()
+        tied = client.tie is not None and client.tie[0] == member.cookie == self.cookie
+        if tied and client.tie is not None and now - client.tie[1] < rotation.persistence / 2:
+            return b""
+        client.tie = (member.cookie, now)
+        return b"%b=%b; Path=/; HttpOnly; Max-Age=%d" % (rotation.cookie, member.cookie, rotation.persistence)
+
+
+def _is_answered(request: RequestHead, head: ResponseHead) -> bool:
+    """The 101 proves that the server has read the request (RFC 6455, 4.1)."""
+    keys, accepts = _values(request, b"sec-websocket-key"), _values(head, b"sec-websocket-accept")
+    return len(keys) == len(accepts) == 1 and is_answer(accepts[0], keys[0])
+
+
+def _values(head: RequestHead | ResponseHead, name: bytes) -> list[bytes]:
+    return [value for field, value in head.plain if field.lower() == name]

@@ -1,0 +1,78 @@
+"""An http listener in the data plane: what requests are read, routed and answered by."""
+
+from __future__ import annotations
+
+from lbtwist.model.network_set import NetworkSet
+from lbtwist.model.plane import ListenerPolicy
+from lbtwist.model.routing import Rule, climbs, first_match
+from lbtwist.net.frontend import Frontend, Means
+from lbtwist.net.http.clients import Clients
+from lbtwist.net.rotation import GroupRotation
+from lbtwist.wire.answer import http_date
+from lbtwist.wire.forwarded import Hop
+from lbtwist.wire.request_head import RequestHead
+
+LAST_REQUEST = 1.0
+"""Seconds that a client without a request may still make one when the listener is leaving (rule 71)."""
+
+
+class HttpFrontend(Frontend):
+    """A listener whose live connections are requests in flight and WebSockets."""
+
+    def __init__(self, policy: ListenerPolicy, group: GroupRotation, means: Means) -> None:
+        super().__init__(policy, group, means)
+        self.clients = Clients()
+        self.leaving = False
+        """It accepts nothing new any more."""
+        self.port: int | None = None
+        """Where clients connect, when it is a TCP port."""
+        self._date = (0, b"")
+        self._follow(policy)
+
+    @property
+    def full(self) -> bool:
+        """It has as many clients as it may."""
+        limit = self.policy.max_connections
+        return limit > 0 and len(self.clients) >= limit
+
+    @property
+    def patience(self) -> float:
+        """Seconds that a client may stay without a request."""
+        return LAST_REQUEST if self.leaving else self.policy.idle_timeout
+
+    @property
+    def date(self) -> bytes:
+        """What a Date says now."""
+        now = int(self.means.wall())
+        if now != self._date[0]:
+            self._date = (now, http_date(now))
+        return self._date[1]
+
+    def adopt(self, policy: ListenerPolicy, group: GroupRotation) -> None:
+        super().adopt(policy, group)
+        self._follow(policy)
+        for guest in self.clients.all():
+            guest.watch_idle()
+
+    def leave(self) -> None:
+        """Clients are told to make no further requests; those without one are gone soon (rule 71)."""
+        self.leaving = True
+        for guest in self.clients.all():
+            guest.leave()
+
+    def close_idle(self) -> None:
+        """Close the connections of clients that have nothing in flight."""
+        for guest in self.clients.all():
+            guest.close_idle()
+
+    def rule_for(self, request: RequestHead) -> Rule | None:
+        """The rule that it goes by; None where it goes to the listener's own group."""
+        return first_match(self.policy.rules, request.host, request.path) if self.policy.rules else None
+
+    def hop(self, peer: str) -> Hop:
+        """How servers are told of the connection of a client at the IP address `peer`."""
+        return Hop(self.policy.proxy_name, peer, peer in self.trusted, port=self.port)
+
+    def _follow(self, policy: ListenerPolicy) -> None:
+        self.trusted = NetworkSet(policy.trusted_proxies)
+        self.strict_path = climbs(policy.rules)

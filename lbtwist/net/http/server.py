@@ -1,0 +1,197 @@
+"""A server's connection: requests go out on it one after the other, and responses come back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import IPushProducer
+from twisted.internet.protocol import Protocol
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from lbtwist.errors import BadMessage
+from lbtwist.model.plane import Member
+from lbtwist.net.end import IEndTransport
+from lbtwist.net.http.deadline import Deadline
+from lbtwist.net.rotation import GroupRotation
+from lbtwist.net.sweep import Sweep
+from lbtwist.wire.body import BodyReader, body_reader, chunk, last_chunk
+from lbtwist.wire.framing import CHUNKED
+from lbtwist.wire.response_head import SWITCHING, parse_response_head
+from lbtwist.wire.trailers import passed_trailers
+
+if TYPE_CHECKING:
+    from lbtwist.net.http.exchange import Exchange
+
+
+@implementer(IPushProducer)
+class ServerConnection(Protocol):
+    """One connection to a member: in an exchange, or idle in its group.
+
+    What it reads is checked, written anew for the client, and given to the exchange.
+    """
+
+    transport: IEndTransport
+
+    def __init__(self, member: Member, group: GroupRotation, sweep: Sweep, exchange: Exchange) -> None:
+        self.fresh = True
+        """No response has ended on it yet."""
+        self.answering = False
+        """A byte has come since the exchange began."""
+        self.held = False
+        """Bytes for it wait in our memory, because it does not take them."""
+        self.used = 0.0
+        self._member = member
+        self._group = group
+        self._deadline = Deadline(sweep)
+        self._exchange: Exchange | None = exchange
+        self._buffer = b""
+        self._body: BodyReader | None = None
+        self._options: frozenset[bytes] = frozenset()
+        self._chunked = False
+        self._keeps_alive = False
+
+    def connectionMade(self) -> None:
+        self.transport.registerProducer(self, True)
+        assert self._exchange is not None
+        self._exchange.joined(self)
+
+    def begin(self, exchange: Exchange) -> None:
+        """What comes next answers the request of `exchange`."""
+        self._deadline.rest()
+        self._exchange = exchange
+        self.answering = False
+
+    def dataReceived(self, data: bytes) -> None:
+        exchange = self._exchange
+        if exchange is None:
+            self.close()  # a byte that no request asked for
+            return
+        self.answering = True
+        exchange.touch()
+        if self._body is None:
+            self._read_heads(exchange, data)
+        else:
+            self._relay(exchange, data, b"")
+
+    def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
+        self._deadline.stop()
+        exchange, self._exchange = self._exchange, None
+        if exchange is None:
+            self._group.idle.remove(self._member.number, self)
+        elif self._whole_with_end(isinstance(reason.value, ConnectionDone)):
+            exchange.forward(last_chunk() if self._chunked else b"")
+            exchange.response_done(self, reusable=False)
+        else:
+            exchange.server_lost(self)
+
+    def keep(self) -> None:
+        """Its exchange is over: wait for the next one."""
+        self._exchange = None
+        self._body = None
+        self.fresh = False
+        self._deadline.watch(self._group.rotation.keepalive_timeout, self._expire)
+        self.used = self._deadline.since
+        self._group.keep(self._member.number, self)
+
+    def dismiss(self) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close it in order; its exchange hears no more of it."""
+        self._part()
+        self.transport.unregisterProducer()
+        self.transport.loseConnection()
+
+    def abort(self) -> None:
+        """Reset it, so that a request which is not whole is not taken for one that is."""
+        self._part()
+        self.transport.unregisterProducer()
+        self.transport.abortConnection()
+
+    def give_up(self) -> IEndTransport:
+        """Its transport, for another protocol."""
+        self._part()
+        self._deadline.stop()
+        self.transport.unregisterProducer()
+        return self.transport
+
+    def pauseProducing(self) -> None:
+        self.held = True
+        if self._exchange is not None:
+            self._exchange.server_full()
+
+    def resumeProducing(self) -> None:
+        self.held = False
+        if self._exchange is not None:
+            self._exchange.server_drained()
+
+    def stopProducing(self) -> None:
+        """It is closed; `connectionLost` follows."""
+
+    def _part(self) -> None:
+        self._exchange = None
+        self._deadline.rest()
+
+    def _expire(self) -> None:
+        self._group.idle.remove(self._member.number, self)
+        self.close()
+
+    def _read_heads(self, exchange: Exchange, data: bytes) -> None:
+        """1xx go on at once; with the final head the response begins."""
+        request = exchange.request
+        assert request is not None
+        data = self._buffer + data
+        while True:
+            try:
+                parsed = parse_response_head(data, request.method, request.upgrade)
+            except BadMessage as bad:
+                self._buffer = b""
+                exchange.server_broke(bad.reason)
+                return
+            if parsed is None:
+                self._buffer = data
+                return
+            head, data = parsed
+            if not head.interim:
+                break
+            exchange.interim(head)
+        self._buffer = b""
+        if head.status == SWITCHING:
+            exchange.switch(head, data)
+            return
+        self._body = body_reader(head.framing, 502)
+        self._options = head.options
+        self._keeps_alive = head.keep_alive
+        prefix, framing = exchange.response_begins(head)
+        self._chunked = framing is CHUNKED
+        self._relay(exchange, data, prefix)
+
+    def _relay(self, exchange: Exchange, data: bytes, out: bytes) -> None:
+        """`data` is of the body: to the client, after `out`."""
+        body = self._body
+        assert body is not None
+        try:
+            content, rest, done = body.feed(data)
+        except BadMessage as bad:
+            exchange.server_broke(bad.reason)
+            return
+        if content:
+            out += chunk(content) if self._chunked else content
+        if done and self._chunked:
+            out += last_chunk(passed_trailers(body.trailers, self._options))
+        exchange.forward(out)
+        if done:
+            # Who says more than it was asked for is not to be asked again.
+            exchange.response_done(self, reusable=self._keeps_alive and not rest)
+
+    def _whole_with_end(self, orderly: bool) -> bool:
+        """The end of the connection is that of the response."""
+        if self._body is None or not orderly:
+            return False
+        try:
+            self._body.end()
+        except BadMessage:
+            return False
+        return True
