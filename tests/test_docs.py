@@ -30,7 +30,7 @@ from lbtwist.model.drain import TRANSITIONS, Cause
 from lbtwist.model.failopen import FailOpen
 from lbtwist.model.schedule import BUILT_IN
 from lbtwist.service.sources.registry import BUILT_IN as SOURCES
-from lbtwist.service.verbs import explaining, looking, rows
+from lbtwist.service.verbs import explaining, looking, routing, rows
 from lbtwist.service.verbs.registry import VERBS
 from lbtwist.service.verbs.verb import Exit
 from lbtwist.tap import Options
@@ -46,6 +46,7 @@ SHAPES: Mapping[str, Callable[..., object]] = {
     "A group": rows.group_row,
     "A server": rows.server_row,
     "The answer to why": explaining._told,
+    "The answer to route": routing._told,
     "A connection": rows.connection_row,
     "A drain": rows.drain_row,
     "A receipt": rows.receipt_row,

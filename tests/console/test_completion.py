@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lbtwist.console.completion import Completion, complete_command, complete_python
+from lbtwist.service.verbs import registry
 from lbtwist.service.verbs.verb import Role
 from tests.console.fakes import FakeNames, fake_verbs
 
@@ -38,6 +39,16 @@ def offered(line: str, role: Role = Role.ADMIN) -> tuple[str, ...]:
 )
 def test_what_is_offered(line: str, words: tuple[str, ...]) -> None:
     assert offered(line) == words
+
+
+def test_a_request_s_way_is_asked_of_a_listener() -> None:
+    def of(line: str) -> tuple[str, ...]:
+        return complete_command(line, registry.VERBS, Role.READ, FakeNames()).words
+
+    assert of("rou") == ("route",)
+    assert of("route ") == ("admin-web", "web")
+    assert of("route web ") == ()
+    assert of("route web /a --c") == ("--client", "--cookie")
 
 
 def test_a_role_is_offered_its_own_verbs() -> None:

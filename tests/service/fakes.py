@@ -24,6 +24,7 @@ from lbtwist.model.plane import (
     ScopeKind,
     Tally,
 )
+from lbtwist.net.plane import PREVIEWED
 
 
 class FakeConnection:
@@ -104,6 +105,8 @@ class FakeDataPlane:
         """`bind`, `serve` and `stop_accepting`, with the listener's number, in their order."""
         self.ties: dict[str, int] = {}
         """Clients that are tied to a member by their address."""
+        self.full: set[int] = set()
+        """Members without room."""
         self.closed = False
         self._ids = count(1)
         self._clients = count()
@@ -220,7 +223,8 @@ class FakeDataPlane:
     def preview(self, group: str, client: str, cookie: bytes = b"") -> Sequence[int]:
         """In the order of the rotation, but the one that the client is tied to comes first."""
         tied = self.tied(group, client, cookie)
-        return sorted((member.number for member in self._members(group)), key=lambda n: n != tied)
+        having_room = [m.number for m in self._members(group) if m.number not in self.full]
+        return sorted(having_room, key=lambda number: number != tied)[:PREVIEWED]
 
     def tied(self, group: str, client: str, cookie: bytes = b"") -> int | None:
         return next(

@@ -27,7 +27,7 @@ def status(call: Call) -> Result:
             "connections": balancer.plane.tally(EVERYTHING).live,
             "problems": [*balancer.problems, *balancer.state_problems],
             "live_changes": [".".join(path) for path in balancer.live.changes],
-            "listeners": _narrow(listeners(call).data, rows.LISTENER_COLUMNS),
+            "listeners": _narrowed(listeners(call)),
             "groups": _narrow(groups(call).data, rows.GROUP_COLUMNS),
             "servers": _narrow(servers(call).data, rows.SERVER_COLUMNS),
             "drains": _narrow(drains(call).data, rows.DRAIN_COLUMNS),
@@ -36,7 +36,7 @@ def status(call: Call) -> Result:
 
 
 def listeners(call: Call) -> Result:
-    return Result([rows.listener_row(call.balancer, each) for each in call.balancer.listeners.values()])
+    return rows.listeners_result(call.balancer, call.balancer.listeners.values())
 
 
 def groups(call: Call) -> Result:
@@ -97,6 +97,10 @@ def _scopes(balancer: LoadBalancer, of: str | None) -> Iterator[Scope]:
 
 def _narrow(table: list[rows.Row], columns: tuple[str, ...]) -> list[rows.Row]:
     return [{name: row[name] for name in columns} for row in table]
+
+
+def _narrowed(table: Result) -> list[rows.Row]:
+    return _narrow(table.data, table.columns)
 
 
 VERBS = (

@@ -5,10 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from lbtwist.service.verbs import explaining, looking, membership, settings, taking_out, waiting, whole
+from lbtwist.service.verbs import (
+    explaining,
+    looking,
+    membership,
+    routing,
+    settings,
+    taking_out,
+    waiting,
+    whole,
+)
 from lbtwist.service.verbs.verb import Verb
 
-_ROOMS = (looking, explaining, membership, taking_out, waiting, settings, whole)
+_ROOMS = (looking, explaining, routing, membership, taking_out, waiting, settings, whole)
 _ALL = tuple(verb for room in _ROOMS for verb in room.VERBS)
 
 VERBS: Mapping[str, Verb] = MappingProxyType({verb.name: verb for verb in (*_ALL, whole.help_for(_ALL))})

@@ -23,6 +23,11 @@ LISTENER_COLUMNS = (
     "listener", "endpoint", "protocol", "server_group", "state", "connections", "total", "refused",
     "received", "sent",
 )  # fmt: skip
+RULED_LISTENER_COLUMNS = (
+    "listener", "endpoint", "protocol", "server_group", "rule_groups", "state", "connections", "total",
+    "received", "sent",
+)  # fmt: skip
+"""As many, or they would not all have room on 80 columns."""
 GROUP_COLUMNS = (
     "group",
     "protocol",
@@ -63,6 +68,7 @@ def listener_row(balancer: LoadBalancer, listener: Listener) -> Row:
         "endpoint": listener.address,
         "protocol": listener.settings.protocol,
         "server_group": listener.settings.server_group,
+        "rule_groups": list(listener.settings.groups[1:]),
         "state": "listening" if listener.accepting else "closed",
         "connections": tally.live,
         "total": tally.total,
@@ -70,6 +76,13 @@ def listener_row(balancer: LoadBalancer, listener: Listener) -> Row:
         "received": tally.received,
         "sent": tally.sent,
     }
+
+
+def listeners_result(balancer: LoadBalancer, listeners: Iterable[Listener]) -> Result:
+    """These listeners, with a column of the groups that their rules reach where they do."""
+    table = [listener_row(balancer, listener) for listener in listeners]
+    by_rules = any(row["rule_groups"] for row in table)
+    return Result(table, columns=RULED_LISTENER_COLUMNS if by_rules else LISTENER_COLUMNS)
 
 
 def group_row(balancer: LoadBalancer, group: ServerGroup) -> Row:

@@ -68,6 +68,7 @@ def test_listeners(bench: Bench) -> None:
         "endpoint": "127.0.0.1:8080",
         "protocol": "tcp",
         "server_group": "app",
+        "rule_groups": [],
         "state": "listening",
         "connections": 1,
         "total": 1,
@@ -77,6 +78,22 @@ def test_listeners(bench: Bench) -> None:
     }
     bench.balancer.listeners["web"].stop_accepting()
     assert data(looking.listeners(bench.call()))[0]["state"] == "closed"
+
+
+def test_listeners_tell_which_other_groups_their_rules_reach(bench: Bench) -> None:
+    assert looking.listeners(bench.call()).columns == rows.LISTENER_COLUMNS
+    bench = Bench(
+        '[listeners.raw]\nendpoint = 9000\nprotocol = "tcp"\nserver_group = "raw"\n'
+        '[listeners.web]\nendpoint = 8080\nprotocol = "http"\nserver_group = "app"\nrules = ['
+        '{ path_prefix = "/a", server_group = "api" }, { path_prefix = "/o", respond = { status = 404 } },'
+        '{ path_prefix = "/b", server_group = "api" }, { path_prefix = "/c", server_group = "app" }]\n'
+        "[server_groups.raw]\n[server_groups.app]\n[server_groups.api]\n"
+    )
+    result = looking.listeners(bench.call())
+    assert [row["rule_groups"] for row in result.data] == [[], ["api"]]
+    assert result.columns == rows.RULED_LISTENER_COLUMNS
+    assert set(result.columns) <= set(result.data[0])
+    assert tuple(looking.status(bench.call()).data["listeners"][0]) == result.columns
 
 
 def test_groups(bench: Bench) -> None:
