@@ -22,7 +22,7 @@ test: lint  ## Everything that must pass before a commit
 lint: $(STAMP)  ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy lbtwist tests
+	$(BIN)/mypy lbtwist tests benchmarks
 
 clean:  ## Remove whatever `make` and the tools have made
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
