@@ -50,6 +50,7 @@ def in_process(config: Config, reactor: Any) -> LoadBalancer:
 
 def console(settings: ConsoleSettings, balancer: LoadBalancer, reactor: Any) -> ConsoleService:
     """The SSH console over `balancer`."""
-    return ConsoleService(
-        settings, VERBS, balancer, Names(balancer), reactor, {"app": balancer, "reactor": reactor}
-    )
+    namespace = {"app": balancer, "reactor": reactor}
+    service = ConsoleService(settings, VERBS, balancer, Names(balancer), reactor, namespace, balancer.events)
+    balancer.host_key = lambda: service.fingerprint
+    return service

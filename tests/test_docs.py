@@ -30,7 +30,7 @@ from lbtwist.model.drain import TRANSITIONS, Cause
 from lbtwist.model.failopen import FailOpen
 from lbtwist.model.schedule import BUILT_IN
 from lbtwist.service.sources.registry import BUILT_IN as SOURCES
-from lbtwist.service.verbs import explaining, looking, routing, rows
+from lbtwist.service.verbs import explaining, following, looking, routing, rows
 from lbtwist.service.verbs.registry import VERBS
 from lbtwist.service.verbs.verb import Exit
 from lbtwist.tap import Options
@@ -50,6 +50,7 @@ SHAPES: Mapping[str, Callable[..., object]] = {
     "A connection": rows.connection_row,
     "A drain": rows.drain_row,
     "A receipt": rows.receipt_row,
+    "An event": following.event_row,
 }
 """The headings of the shapes in docs/console.md, and the functions that make them."""
 HEADS = ("key", "verb", "code", "role", "type", "state", "reason", "condition")

@@ -11,7 +11,15 @@ from lbtwist.service.verbs.verb import Caller
 
 log = Logger()
 
-_SECRET = re.compile(r"(?i)([\w.]*(?:secret|password|token)[\w.]*\W+)\S+")
+_QUOTED = r'"(?:[^"\\]|\\.)*"?|' + r"'(?:[^'\\]|\\.)*'?"
+_SECRET = re.compile(
+    rf"(?i)((?:secret|password|passphrase|token)s?\b[\"'\])]{{0,4}}[\s:=(]+)(?:{_QUOTED}|\S+)"
+)
+
+
+def hide_secrets(text: str) -> str:
+    """`text` with what seems to be the value of a secret, a password or a token left out."""
+    return _SECRET.sub(r"\1***", text)
 
 
 def record(caller: Caller, what: str, result: str) -> None:
@@ -26,4 +34,4 @@ def record(caller: Caller, what: str, result: str) -> None:
 
 
 def _shown(text: str) -> str:
-    return escape(_SECRET.sub(r"\1***", text))
+    return escape(hide_secrets(text))

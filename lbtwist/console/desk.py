@@ -9,6 +9,7 @@ from typing import Any
 from twisted.internet.interfaces import IReactorTime
 
 from lbtwist.console.completion import INames
+from lbtwist.service.events import Events
 from lbtwist.service.verbs.verb import Verb
 
 
@@ -22,3 +23,5 @@ class Desk:
     reactor: IReactorTime
     namespace: Mapping[str, Any] = field(default_factory=dict)
     """For an admin's Python, beside `lb`."""
+    events: Events = field(default_factory=Events)
+    """Hears of logins and of what operators change."""

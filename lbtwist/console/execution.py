@@ -9,12 +9,12 @@ from twisted.internet.defer import CancelledError, Deferred, fail, maybeDeferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from lbtwist.console.audit import record
+from lbtwist.console.audit import hide_secrets, record
 from lbtwist.console.command import Command, help_text, input_of, parse
 from lbtwist.console.desk import Desk
 from lbtwist.console.output import Output
-from lbtwist.console.render import as_json, as_text, progress_line
-from lbtwist.console.text import escape_lines
+from lbtwist.console.render import as_json, as_text, progress_line, row_line
+from lbtwist.console.text import escape, escape_lines
 from lbtwist.errors import LBError, Refused, UsageError
 from lbtwist.service.verbs.verb import Call, Caller, Exit, Progress, Result, Role, Verb
 
@@ -43,16 +43,20 @@ def run(
     else:
         called: Any = verb.run  # a result, or a Deferred of one: maybeDeferred's type knows only one of them
         running = maybeDeferred(called, Call(desk.balancer, caller, progress), **arguments)
-    return _recorded(running, caller, typed) if verb.role > Role.READ else running
+    return _recorded(desk, running, caller, typed) if verb.role > Role.READ else running
 
 
-def _recorded(running: Deferred[Result], caller: Caller, typed: str) -> Deferred[Result]:
+def _recorded(desk: Desk, running: Deferred[Result], caller: Caller, typed: str) -> Deferred[Result]:
+    def note(outcome: str) -> None:
+        record(caller, typed, outcome)
+        desk.events.add("operator", "", f"{escape(hide_secrets(typed))}: {outcome}", caller.name)
+
     def ended(result: Result | Failure) -> Result | Failure:
-        record(caller, typed, _outcome(result))
+        note(_outcome(result))
         return result
 
     if not running.called:
-        record(caller, typed, "begun")
+        note("begun")
     return running.addBoth(ended)
 
 
@@ -117,6 +121,8 @@ def _with_input(command: Command, given: str | None) -> dict[str, object]:
 
 
 def _show(command: Command, result: Result, output: Output) -> None:
+    if result.data is None:
+        return
     columns = result.columns or command.verb.columns
     text = as_json(result.data) if command.json else as_text(result.data, columns, output.page)
     if text:
@@ -124,10 +130,13 @@ def _show(command: Command, result: Result, output: Output) -> None:
 
 
 def _show_progress(command: Command, value: Mapping[str, Any], output: Output) -> None:
-    """How far it is; or, from a verb that follows something, the next row of its answer."""
+    """How far it is; or, from a verb that follows something, the next row of its answer.
+
+    Raises Refused where such rows are not read: they are not kept for later.
+    """
     if "left" in value:
         output.progress(progress_line(value))
-    elif command.json:
-        output.out(as_json(value) + "\n")
+    elif output.clogged:
+        raise Refused("dropped: what is sent is not read")
     else:
-        output.out(progress_line(value) + "\n")
+        output.out((as_json(value) if command.json else row_line(value)) + "\n")

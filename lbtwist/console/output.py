@@ -31,6 +31,10 @@ class Output(Protocol):
     @property
     def page(self) -> Page: ...
 
+    @property
+    def clogged(self) -> bool:
+        """Whether the client has not yet taken what was sent."""
+
     def out(self, text: str) -> None:
         """A piece of the answer; ends with the end of a line."""
 
@@ -48,6 +52,10 @@ class Streams:
 
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
+
+    @property
+    def clogged(self) -> bool:
+        return self._wire.clogged
 
     def out(self, text: str) -> None:
         self._wire.send(text.encode())
@@ -72,6 +80,10 @@ class Screen:
     @property
     def page(self) -> Page:
         return Page(self._width(), self._colors)
+
+    @property
+    def clogged(self) -> bool:
+        return self._wire.clogged
 
     def out(self, text: str) -> None:
         self._send(text)

@@ -11,13 +11,16 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, is_dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, NamedTuple
 
 from lbtwist.console.text import Style, escape, escape_lines, pad, width_of
 
 GAP = "  "
+NARROW_GAP = " "
 NARROWEST = 6
 """Columns that a cell keeps when a table is made to fit."""
+NARROWEST_HEAD = 4
+"""Columns that a head keeps over narrower cells."""
 NONE = "-"
 INDENT = "  "
 
@@ -142,9 +145,22 @@ def _table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], page: Page
     keys = list(columns) or list(dict.fromkeys(key for row in rows for key in row))
     heads = [escape(key).upper().replace("_", " ") for key in keys]
     cells = [[cell(row.get(key)) for key in keys] for row in rows]
-    widths = _fit([max(map(width_of, column)) for column in zip(heads, *cells, strict=True)], page.width)
-    lines = [_row(heads, widths, lambda text, padded: page.paint(Style.BOLD, padded))]
-    lines += [_row(row, widths, lambda text, padded: _state_painted(text, padded, page)) for row in cells]
+    fit = _Fit.of(heads, cells, page.width)
+    if fit is None:
+        return _cards(rows, keys, page)
+    lines = [_row(heads, fit, lambda text, padded: page.paint(Style.BOLD, padded))]
+    lines += [_row(row, fit, lambda text, padded: _state_painted(text, padded, page)) for row in cells]
+    return lines
+
+
+def _cards(rows: Sequence[Mapping[str, Any]], keys: Sequence[str], page: Page) -> list[str]:
+    """Each row by itself, a line for each cell: what is done where the terminal is too narrow for a table."""
+    lines: list[str] = []
+    for row in rows:
+        first, *others = keys
+        lines.append(page.paint(Style.BOLD, cell(row.get(first))))
+        facts = _sections({key: cell(row.get(key)) for key in others}, page.narrower(len(INDENT)))
+        lines += [INDENT + line for line in facts]
     return lines
 
 
@@ -152,22 +168,54 @@ def _state_painted(text: str, padded: str, page: Page) -> str:
     return page.paint(_STATES.get(text, Style.PLAIN), padded)
 
 
-def _row(cells: Sequence[str], widths: Sequence[int], paint: Callable[[str, str], str]) -> str:
-    padded = [pad(text, width) for text, width in zip(cells, widths, strict=True)]
+def _row(cells: Sequence[str], fit: _Fit, paint: Callable[[str, str], str]) -> str:
+    padded = [pad(text, width) for text, width in zip(cells, fit.widths, strict=True)]
     padded[-1] = padded[-1].rstrip()
-    return GAP.join(paint(text, shown) for text, shown in zip(cells, padded, strict=True))
+    return fit.gap.join(paint(text, shown) for text, shown in zip(cells, padded, strict=True))
 
 
-def _fit(widths: list[int], width: int | None) -> list[int]:
-    """The widths of columns, the widest made narrower until the row has `width` columns."""
-    if width is None:
-        return widths
-    excess = sum(widths) + len(GAP) * (len(widths) - 1) - width
-    while excess > 0 and max(widths) > NARROWEST:
-        widest = widths.index(max(widths))
-        widths[widest] -= 1
-        excess -= 1
-    return widths
+class _Fit(NamedTuple):
+    """How wide the columns of a table are, and what stands between them."""
+
+    widths: list[int]
+    gap: str = GAP
+
+    @classmethod
+    def of(cls, heads: Sequence[str], cells: Sequence[Sequence[str]], width: int | None) -> _Fit | None:
+        """What fits on `width` columns; None where nothing does.
+
+        Heads that are wider than what is under them give way first, then the widest cells but those of
+        the first column, which says what a row is about, then the space between.
+        """
+        filled = [max((width_of(row[index]) for row in cells), default=0) for index in range(len(heads))]
+        widths = [max(width_of(head), most) for head, most in zip(heads, filled, strict=True)]
+        if width is None:
+            return cls(widths)
+        least = [max(min(NARROWEST_HEAD, wide), most) for wide, most in zip(widths, filled, strict=True)]
+        cut = [least[0], *(min(each, NARROWEST) for each in least[1:])]
+        room = width - len(GAP) * (len(heads) - 1)
+        _narrow(widths, least, room)
+        _narrow(widths, cut, room)
+        if sum(widths) <= room:
+            return cls(widths)
+        room = width - len(NARROW_GAP) * (len(heads) - 1)
+        return cls(widths, NARROW_GAP) if sum(widths) <= room else None
+
+
+def _narrow(widths: list[int], least: Sequence[int], room: int) -> None:
+    """Make the widest columns narrower, none below its `least`, until they take `room`."""
+    for _ in range(sum(widths) - room):
+        spare, index = max(
+            (min(wide - low, 1) * wide, at) for at, (wide, low) in enumerate(zip(widths, least, strict=True))
+        )
+        if spare <= 0:
+            return
+        widths[index] -= 1
+
+
+def row_line(row: Mapping[str, Any]) -> str:
+    """The cells of a row on one line, as it comes."""
+    return GAP.join(cell(_plain(value)) for value in row.values())
 
 
 def progress_line(progress: Mapping[str, Any]) -> str:

@@ -25,6 +25,7 @@ from lbtwist.console.ssh import ConsoleFactory
 from lbtwist.errors import BindError
 from lbtwist.model.endpoint import Endpoint, EndpointKind
 from lbtwist.net.sockaddr import shown
+from lbtwist.service.events import Events
 from lbtwist.service.verbs.verb import Role, Verb
 
 PRIVILEGED = range(1, 1024)
@@ -76,10 +77,11 @@ class ConsoleService(Service):
         names: INames,
         reactor: Any,
         namespace: Mapping[str, Any] | None = None,
+        events: Events | None = None,
     ) -> None:
         self._settings = settings
         self._reactor = reactor
-        self._desk = Desk(verbs, balancer, names, reactor, dict(namespace or {}))
+        self._desk = Desk(verbs, balancer, names, reactor, dict(namespace or {}), events or Events())
         self._key: Key | None = None
         self._factory: ConsoleFactory | None = None
         self._port: IListeningPort | None = None

@@ -90,6 +90,7 @@ class ConsoleTransport(SSHServerTransport, TimeoutMixin):
         operator: Any = self.avatar
         operator.came_from(self.source)
         log.info("console: {who} logged in from {source}", who=operator.caller.name, source=self.source)
+        self.factory.desk.events.add("login", "", f"from {self.source}", operator.caller.name)
         self.setTimeout(self.factory.idle_timeout)
 
     def timeoutConnection(self) -> None:

@@ -27,6 +27,7 @@ from lbtwist.model.registration import Registration
 from lbtwist.net.assembly import data_plane
 from lbtwist.service.cookie_secret import CookieSecret
 from lbtwist.service.draining import Drains, RunningDrain
+from lbtwist.service.events import Events
 from lbtwist.service.group import ServerGroup, Surroundings
 from lbtwist.service.listener import Listener
 from lbtwist.service.live import LiveEdit, LiveSettings, is_written
@@ -73,7 +74,8 @@ class LoadBalancer(MultiService):
         self.clock = clock
         self.wall = wall
         self.started = clock.seconds()
-        self.drains = Drains(plane, clock, wall)
+        self.events = Events(wall)
+        self.drains = Drains(plane, clock, wall, self.events)
         self.groups: dict[str, ServerGroup] = {}
         self.listeners: dict[str, Listener] = {}
         self.state_problems: tuple[str, ...] = ()
@@ -99,8 +101,13 @@ class LoadBalancer(MultiService):
         )
         self.leaving = False
         """It is shutting down."""
+        self.end_process: Callable[[], None] = _no_process
+        """Ends the process this is in, which stops this service first."""
+        self.host_key: Callable[[], str] = str
+        """The fingerprint of the console's host key; empty where there is no console."""
         self._last_drain: RunningDrain | None = None
-        self._hurried = False
+        self._last_timeout: float | None = None
+        self._last_because = Because("signal")
         plane.observe(self)
         for name, group in config.server_groups.items():
             self.add_group(name, group)
@@ -202,9 +209,18 @@ class LoadBalancer(MultiService):
     def _changed(self) -> None:
         self.changed()
 
+    def shut_down(self, timeout: float, because: Because) -> None:
+        """Leave, and the process with it; connections may finish within `timeout` seconds. While it leaves
+        already that is another deadline, from now. Raises Refused when the rest is being cut."""
+        if self._last_drain is not None:
+            self._last_drain.extend(timeout)
+        self._last_timeout, self._last_because = timeout, because
+        if not self.leaving:
+            self.end_process()
+
     def hurry(self) -> None:
         """Cut at once what a shutdown still waits for: the second SIGTERM (rule 70)."""
-        self._hurried = True
+        self._last_timeout = 0.0
         if self._last_drain is not None and not self._last_drain.drain.ended:
             self._last_drain.cut()
 
@@ -216,9 +232,11 @@ class LoadBalancer(MultiService):
         self.leaving = True
         for listener in list(self.listeners.values()):
             await listener.stop_accepting()
-        timeout = 0.0 if self._hurried else self.config.load_balancer.shutdown_timeout
+        timeout = self._last_timeout
+        if timeout is None:
+            timeout = self.config.load_balancer.shutdown_timeout
         last = self._last_drain = self.drains.open(
-            f"load balancer {self.name}", EVERYTHING, Cause.SHUTDOWN, Because("signal"), timeout
+            f"load balancer {self.name}", EVERYTHING, Cause.SHUTDOWN, self._last_because, timeout
         )
         ended = last.done()
         last.begin()
@@ -231,6 +249,10 @@ class LoadBalancer(MultiService):
 
 def _no_file() -> Deferred[list[str]]:
     return fail(Refused("it runs without a file: there is nothing to read again"))
+
+
+def _no_process() -> None:
+    raise Refused("it is part of another program, which ends it")
 
 
 def _room(name: str, parent: MultiService) -> MultiService:

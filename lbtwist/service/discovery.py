@@ -17,6 +17,7 @@ from lbtwist.model.members import Wanted
 from lbtwist.model.merge import Servers
 from lbtwist.model.registration import Origin
 from lbtwist.model.source import SourceAnswer
+from lbtwist.service.events import Events
 
 _SOURCE = Because("source")
 Merging = Callable[[Servers, Servers, Because, Origin], list[str]]
@@ -35,6 +36,7 @@ class Discovery:
         check: Callable[[Address], None],
         settings: DiscoverySettings,
         source: IServerSource,
+        events: Events,
     ) -> None:
         """`merge` makes what the source says true of the members of `group`; `check` raises Refused for
         an address where no server may be."""
@@ -44,6 +46,7 @@ class Discovery:
         self._merge = merge
         self._check = check
         self._source = source
+        self._events = events
         self._judge = Availability(settings.empty_ok, settings.max_removal)
         self.said: Servers = {}
         """What the source said of its servers when its answer was last followed."""
@@ -78,6 +81,7 @@ class Discovery:
         if problem and problem != self.problem:
             verdict = decision.verdict.value
             self.log.warn("{group}: source {verdict}: {why}", group=self._group, verdict=verdict, why=problem)
+            self._events.add("source", self._group, f"{verdict}: {problem}", _SOURCE.who)
         self.problem = problem
         if decision.verdict in (Verdict.APPLY, Verdict.UNCHANGED):
             self._take(decision)

@@ -15,6 +15,7 @@ from lbtwist.interfaces import IDataPlane
 from lbtwist.model.drain import Because, Cause, Drain, Event, State
 from lbtwist.model.plane import Scope
 from lbtwist.model.receipt import Receipt
+from lbtwist.service.events import Events
 from lbtwist.service.spread import Spread
 
 KEPT_RECEIPTS = 1000
@@ -157,7 +158,15 @@ class Drains:
 
     log = Logger()
 
-    def __init__(self, plane: IDataPlane, clock: IReactorTime, wall: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        plane: IDataPlane,
+        clock: IReactorTime,
+        wall: Callable[[], float],
+        events: Events | None = None,
+    ) -> None:
+        self.events = events or Events(wall)
+        """Hears when each begins and ends."""
         self._plane = plane
         self._clock = clock
         self._wall = wall
@@ -214,6 +223,7 @@ class Drains:
             self.ended += 1
             self.changed()
             self.log.info(_ENDED, receipt=receipt, of_cut=_of_cut(receipt))
+            self.events.add("drain", receipt.subject, _ended(receipt), receipt.who)
             ended(receipt)
 
         running = RunningDrain(drain, self._plane, self._clock, conclude, spread)
@@ -227,6 +237,7 @@ class Drains:
             live=drain.before.live,
             timeout="no limit of" if math.isinf(timeout) else timeout,
         )
+        self.events.add("drain", subject, _begun(drain, timeout), because.who)
         return running
 
 
@@ -247,3 +258,15 @@ def _of_cut(receipt: Receipt) -> str:
     }
     parts = [f"{words} {count}" for words, count in told.items() if count]
     return f" ({', '.join(parts)})" if parts else ""
+
+
+def _begun(drain: Drain, timeout: float) -> str:
+    deadline = "no deadline" if math.isinf(timeout) else f"{timeout:g} s"
+    return f"begins: {drain.cause.word}, {drain.before.live} connections, {deadline}"
+
+
+def _ended(receipt: Receipt) -> str:
+    return (
+        f"ended: {receipt.outcome} after {receipt.seconds:.1f} s, {receipt.finished} finished,"
+        f" {receipt.cut} cut, {receipt.kept} kept"
+    )

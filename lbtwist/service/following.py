@@ -11,6 +11,7 @@ from lbtwist.model.config import GroupSettings
 from lbtwist.model.members import Members
 from lbtwist.model.merge import Servers
 from lbtwist.service.discovery import Discovery, Merging
+from lbtwist.service.events import Events
 from lbtwist.service.makers import Makers
 from lbtwist.service.named import NamedServers, Resolved
 
@@ -26,6 +27,7 @@ class Following:
         resolved: Resolved,
         check_network: Callable[[Address], None],
         makers: Makers,
+        events: Events,
     ) -> None:
         """`merge` follows what is said of servers, `resolved` hears of names that can't be resolved, and
         `check_network` raises Refused for an address where no server may be."""
@@ -33,6 +35,7 @@ class Following:
         self._merge = merge
         self._check_network = check_network
         self._makers = makers
+        self._events = events
         self._started = False
         self.discovery = self._discovery(settings)
         """Where the members come from, where they are discovered."""
@@ -78,4 +81,11 @@ class Following:
         source = self._makers.source(settings)
         if source is None or settings.discovery is None:
             return None
-        return Discovery(self._members.group, self._merge, self._check_network, settings.discovery, source)
+        return Discovery(
+            self._members.group,
+            self._merge,
+            self._check_network,
+            settings.discovery,
+            source,
+            self._events,
+        )

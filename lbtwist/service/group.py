@@ -60,8 +60,15 @@ class ServerGroup(Service):
         self.settings = settings
         self.members = Members(name)
         self._plane = around.plane
+        self._events = around.drains.events
         self._publication = Publication(
-            settings, self.members, around.plane, around.numbers, around.clock, around.makers.secret
+            settings,
+            self.members,
+            around.plane,
+            around.numbers,
+            around.clock,
+            around.makers.secret,
+            self._events,
         )
         self._drains = MemberDrains(settings, around.plane, around.drains, self._drained)
         self.health = GroupHealth(
@@ -73,10 +80,17 @@ class ServerGroup(Service):
             self._publication.publish_if_open,
             around.makers,
             around.clock,
+            self._events,
         )
         self._roll = Roll(self.members, self._drains, around.numbers, self.health.new_record)
         self._following = Following(
-            settings, self.members, self.merge, self.resolved, around.check_network, around.makers
+            settings,
+            self.members,
+            self.merge,
+            self.resolved,
+            around.check_network,
+            around.makers,
+            self._events,
         )
         self._returning = Returning(around.clock, lambda r: self.ready(r, Because("maint --for")))
         self.recollection = Recollection(name, self._returning, around.clock)
@@ -227,6 +241,7 @@ class ServerGroup(Service):
         self.health.begin([registration])
         self._publication.publish()
         self._done_to([registration], because)
+        self._events.add("server", registration.label, "back in rotation", because.who)
 
     def check_ready(self, registration: Registration) -> None:
         """Raises Refused when `ready` can't bring it back."""
@@ -330,6 +345,7 @@ class ServerGroup(Service):
         self.health.begin(added)
         for registration in added:
             self.log.info("{server} added by {who}", server=registration.label, who=because.who)
+            self._events.add("server", registration.label, f"added at {registration.address}", because.who)
         return added
 
     def _done_to(self, registrations: Sequence[Registration], because: Because) -> None:

@@ -14,6 +14,7 @@ from lbtwist.model.drain import Because, Cause
 from lbtwist.model.health import CheckResult, Health, HealthRecord
 from lbtwist.model.members import Members
 from lbtwist.model.registration import Admin, Membership, Registration
+from lbtwist.service.events import Events
 from lbtwist.service.makers import Makers
 from lbtwist.service.member_drains import MemberDrains
 
@@ -35,8 +36,10 @@ class GroupHealth:
         publish_if_open: Callable[[], None],
         makers: Makers,
         clock: IReactorTime,
+        events: Events,
     ) -> None:
         self._settings = settings
+        self._events = events
         self._members = members
         self._plane = plane
         self._drains = drains
@@ -107,6 +110,7 @@ class GroupHealth:
             return
         state = registration.health.value
         self.log.info("{server} is {state}: {why}", server=registration.label, state=state, why=result.reason)
+        self._events.add("server", registration.label, f"{state}: {result.reason}", _CHECKS.who)
         self._publish()
         if self._waiting and self._all_known:
             self._tell_waiting()

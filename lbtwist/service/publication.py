@@ -15,6 +15,7 @@ from lbtwist.model.members import Choice, Members
 from lbtwist.model.persistence import cookie_value
 from lbtwist.model.plane import Member, Rotation
 from lbtwist.model.registration import Registration
+from lbtwist.service.events import Events
 from lbtwist.service.slow_start import SlowStart
 
 
@@ -31,10 +32,12 @@ class Publication:
         numbers: Iterator[int],
         clock: IReactorTime,
         secret: Callable[[GroupSettings], bytes],
+        events: Events,
     ) -> None:
         """`secret` is what the cookies of a group are made with."""
         self.settings = settings
         self._secret = secret
+        self._events = events
         self.choice = Choice(())
         """Who may, as it was published."""
         self._members = members
@@ -146,5 +149,7 @@ class Publication:
                 group=self._members.group,
                 servers=", ".join(registration.label for registration in choice.registrations),
             )
+            self._events.add("fail_open", self._members.group, "on: no server may take new connections")
         else:
             self.log.info("{group}: fail_open is over", group=self._members.group)
+            self._events.add("fail_open", self._members.group, "over")

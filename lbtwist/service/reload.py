@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from twisted.internet.defer import Deferred, DeferredLock
 from twisted.logger import Logger
@@ -18,6 +18,8 @@ from lbtwist.service.live import LiveEdit
 from lbtwist.service.loading import Loaded
 
 _FILE = Because("file")
+SHOWN_CHANGES = 5
+"""Changes of one reload that its event names."""
 
 log = Logger()
 
@@ -55,12 +57,14 @@ class Reloader:
             balancer.problems = tuple(str(problem) for problem in error.problems)
             for problem in balancer.problems:
                 log.error("reload refused, nothing has changed: {problem}", problem=problem)
+            balancer.events.add("reload", "", f"refused: {_some(balancer.problems)}", _FILE.who)
             raise
         balancer.problems = ()
         for line in done or ["nothing has changed"]:
             log.info("reload: {line}", line=line)
         for warning in warnings(balancer.config):
             log.warn("reload: {warning}", warning=warning)
+        balancer.events.add("reload", "", f"applied: {_some(done)}", _FILE.who)
         return done
 
     async def _follow(self, loaded: Loaded) -> list[str]:
@@ -83,6 +87,7 @@ class Reloader:
         who = next((change.who for change in edit.values() if change is not None), "unset")
         done = await apply(balancer, balancer.live.with_changes(balancer.filed, changes), Because(who, "set"))
         balancer.live.changes = changes
+        balancer.events.add("live", "", _some(done), who)
         return done
 
     def _check_running(self) -> None:
@@ -108,6 +113,13 @@ async def apply(balancer: LoadBalancer, new: Config, because: Because = _FILE) -
     done += _retire_groups(balancer, old, new, because)
     balancer.config = new
     return done
+
+
+def _some(lines: Sequence[str]) -> str:
+    """The first of them, and how many more there are."""
+    more = len(lines) - SHOWN_CHANGES
+    shown = "; ".join(lines[:SHOWN_CHANGES]) or "nothing has changed"
+    return f"{shown}; and {more} more" if more > 0 else shown
 
 
 def _check_fixed(old: Config, new: Config) -> None:

@@ -25,6 +25,7 @@ class Signals(Service):
         self._balancer = balancer
         self._reactor = reactor
         self._leaving = False
+        balancer.end_process = self._end
 
     def startService(self) -> None:
         super().startService()
@@ -48,8 +49,12 @@ class Signals(Service):
             self.log.info("{name} again: what is left is cut", name=name)
             self._balancer.hurry()
         else:
-            self._leaving = True
             self.log.info("{name}: leaving", name=name)
+            self._end()
+
+    def _end(self) -> None:
+        if not self._leaving:
+            self._leaving = True
             self._reactor.stop()
 
     def _reload(self, name: str) -> None:

@@ -24,6 +24,7 @@ class Recorder:
 
     def __init__(self, width: int | None = None) -> None:
         self.page = Page(width)
+        self.clogged = False
         self.text = ""
         self.errors = ""
         self.steps: list[str] = []

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
+from lbtwist.console.audit import hide_secrets
 from lbtwist.console.execution import INTERRUPTED, execute
 from lbtwist.errors import ConfigurationError, Problem, Refused
-from lbtwist.service.verbs.verb import Caller, Exit, Result
+from lbtwist.service.verbs.verb import Call, Caller, Exit, Result, Role, Verb
 from tests.console.fakes import FakeBalancer
 from tests.console.recorder import ADMIN, OPERATOR, READER, Recorder, logged, make_desk
 
@@ -169,3 +171,88 @@ def test_a_record_has_no_controls_and_no_secrets() -> None:
         run("remove my.secret hunter2")
     assert all(line.isprintable() and "hunter2" not in line for line in lines)
     assert r"\x1b[2J\n" in lines[0]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "set my.secret 'one hunter2'",
+        'set my.secret "one \\" hunter2"',
+        "set x.token=hunter2",
+        "set 'x.\"cookie secret\"' hunter2",
+        'python: settings["password"] = "one hunter2"',
+        "python: login(password='hunter2')",
+        "python: password = 'hunter2",
+    ],
+)
+def test_a_secret_is_left_out_however_it_is_written(line: str) -> None:
+    assert "hunter2" not in hide_secrets(line)
+    assert "***" in hide_secrets(line)
+
+
+def test_what_is_no_secret_stands_in_the_record() -> None:
+    for line in ("drain app/ecs01 --reason 'secretary asks'", "set server_groups.app.scheduler wlc"):
+        assert hide_secrets(line) == line
+
+
+def test_a_change_is_an_event_and_looking_is_none() -> None:
+    desk, output = make_desk(), Recorder()
+    for line in ("remove app/ecs01", "status", "remove app/none --reason 'a\x1b secret=hunter2'"):
+        execute(desk, OPERATOR, line, output)
+    execute(desk, OPERATOR, "remove app/ecs01 --wait", output).cancel()
+    assert [(event.kind, event.text, event.who) for event in desk.events] == [
+        ("operator", "remove app/ecs01: done", OPERATOR.name),
+        (
+            "operator",
+            r"remove app/none --reason 'a\x1b secret=***: app/none: there is no such server",
+            OPERATOR.name,
+        ),
+        ("operator", "remove app/ecs01 --wait: begun", OPERATOR.name),
+        (
+            "operator",
+            "remove app/ecs01 --wait: no longer waiting; what was begun goes on",
+            OPERATOR.name,
+        ),
+    ]
+
+
+def following(output: Recorder, line: str = "follow") -> tuple[Deferred[int], Any, list[int]]:
+    """A verb that tells rows until it is cancelled, how to have it tell one, and its exit status."""
+    tell: list[Any] = []
+    rows: Deferred[Result] = Deferred(lambda waiting: waiting.callback(Result(None)))
+
+    def follow(call: Call) -> Deferred[Result]:
+        tell.append(call.progress)
+        return rows
+
+    desk = replace(make_desk(), verbs={"follow": Verb("follow", follow, "Tells.", Role.READ)})
+    statuses: list[int] = []
+    running = execute(desk, READER, line, output)
+    running.addCallback(statuses.append)
+    return running, tell[0], statuses
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("follow", "now  -  a\\x1bb\n"),
+        ("follow --json", '{"time": "now", "who": "", "event": "a\\u001bb"}\n'),
+    ],
+)
+def test_rows_that_come_are_a_line_each_and_the_end_says_nothing(line: str, told: str) -> None:
+    output = Recorder()
+    running, tell, statuses = following(output, line)
+    tell({"time": "now", "who": "", "event": "a\x1bb"})
+    assert (output.text, statuses) == (told, [])
+    running.cancel()
+    assert (output.text, output.errors, statuses) == (told, "", [Exit.DONE])
+
+
+def test_rows_that_nobody_reads_are_refused_and_not_kept() -> None:
+    output = Recorder()
+    output.clogged = True
+    _, tell, _ = following(output)
+    with pytest.raises(Refused, match="is not read"):
+        tell({"event": "one"})
+    tell({"left": 3})
+    assert (output.text, output.steps) == ("", ["3 connections left"])

@@ -9,7 +9,7 @@ from enum import Enum
 
 import pytest
 
-from lbtwist.console.render import Page, as_json, as_text, cell, progress_line
+from lbtwist.console.render import Page, as_json, as_text, cell, progress_line, row_line
 from lbtwist.console.text import width_of
 
 ROWS = [
@@ -45,12 +45,38 @@ def test_no_rows_are_a_table_with_a_head_alone() -> None:
     assert as_text([], ("server", "state")) == "SERVER  STATE"
 
 
-@pytest.mark.parametrize("width", [30, 40])
-def test_a_table_fits_the_terminal(width: int) -> None:
+@pytest.mark.parametrize("width", [39, 41, 46, 50])
+def test_a_table_fits_the_terminal_and_the_first_column_stays_whole(width: int) -> None:
     lines = as_text(ROWS, COLUMNS, Page(width)).splitlines()
+    assert len(lines) == 3
     assert max(map(width_of, lines)) <= width
-    assert "…" in lines[2]
-    assert "unhealthy"[:4] in lines[2]
+    assert lines[2].startswith("app/a-long-name-of-a-server ")
+    assert ("unhealthy" in lines[2]) == (width > 41)
+
+
+def test_heads_give_way_before_cells_and_the_gaps_last() -> None:
+    rows = [{"server": "app/ecs01", "connections": 5, "reason": "deregistered"}]
+    assert [as_text(rows, page=Page(width)).splitlines() for width in (29, 21, 20)] == [
+        ["SERVER     CON…  REASON", "app/ecs01  5     deregistered"],
+        ["SERVER    CON… REASON", "app/ecs01 5    dereg…"],
+        ["app/ecs01", "  connections  5", "  reason       deregistered"],
+    ]
+
+
+def test_what_fits_as_no_table_is_told_row_by_row() -> None:
+    lines = as_text(ROWS, COLUMNS, Page(38)).splitlines()
+    assert lines == [
+        "app/ecs01",
+        "  state       healthy",
+        "  last_check  1.25",
+        "app/a-long-name-of-a-server",
+        "  state       unhealthy",
+        "  last_check  -",
+    ]
+
+
+def test_a_row_by_itself_is_one_line_whatever_is_in_it() -> None:
+    assert row_line({"time": "now", "subject": "", "event": "a\nb\x1b[2J"}) == "now  -  a\\nb\\x1b[2J"
 
 
 def test_colours_do_not_change_the_layout() -> None:

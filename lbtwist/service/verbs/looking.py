@@ -22,6 +22,7 @@ def status(call: Call) -> Result:
             "region": settings.region,
             "zone": settings.zone,
             "version": lbtwist.__version__,
+            "host_key": balancer.host_key() or None,
             "state": "leaving" if balancer.leaving else "running",
             "uptime": round(balancer.clock.seconds() - balancer.started),
             "connections": balancer.plane.tally(EVERYTHING).live,

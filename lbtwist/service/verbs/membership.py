@@ -13,7 +13,7 @@ from lbtwist.model.registration import Origin, Registration
 from lbtwist.service.group import ServerGroup
 from lbtwist.service.verbs import preview, rows
 from lbtwist.service.verbs.choosing import find
-from lbtwist.service.verbs.taking_out import REASON, SERVER, SERVERS
+from lbtwist.service.verbs.taking_out import LOGGED_REASON, REASON, SERVER, SERVERS
 from lbtwist.service.verbs.verb import Call, Exit, Kind, Parameter, Result, Role, Verb
 from lbtwist.service.verbs.waiting import LIMIT, until_taking
 
@@ -90,8 +90,8 @@ def replace(
     return Deferred.fromCoroutine(_replaced(call, group, old, new, because, limit))
 
 
-def weigh(call: Call, server: str, weight: int, dry_run: bool = False) -> Result:
-    """Another share of the new connections."""
+def weigh(call: Call, server: str, weight: int, dry_run: bool = False, reason: str = "") -> Result:
+    """Another share of the new connections. Reasons are logged with the line."""
     group, registration = call.balancer.find(parse_reference(server))
     if not registration.registered:
         raise Refused(f"{registration.label} is leaving: its weight says nothing any more")
@@ -169,6 +169,11 @@ VERBS = (
         weigh,
         "Sets a server's share of new connections; 0 gets none and starts no drain.",
         Role.OPERATE,
-        (SERVER, Parameter("weight", Kind.WEIGHT, "0–100", required=True), preview.DRY_RUN),
+        (
+            SERVER,
+            Parameter("weight", Kind.WEIGHT, "0–100", required=True),
+            preview.DRY_RUN,
+            LOGGED_REASON,
+        ),
     ),
 )

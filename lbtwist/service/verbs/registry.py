@@ -7,6 +7,8 @@ from types import MappingProxyType
 
 from lbtwist.service.verbs import (
     explaining,
+    following,
+    leaving,
     looking,
     membership,
     routing,
@@ -17,7 +19,18 @@ from lbtwist.service.verbs import (
 )
 from lbtwist.service.verbs.verb import Verb
 
-_ROOMS = (looking, explaining, routing, membership, taking_out, waiting, settings, whole)
+_ROOMS = (
+    looking,
+    following,
+    explaining,
+    routing,
+    membership,
+    taking_out,
+    waiting,
+    settings,
+    whole,
+    leaving,
+)
 _ALL = tuple(verb for room in _ROOMS for verb in room.VERBS)
 
 VERBS: Mapping[str, Verb] = MappingProxyType({verb.name: verb for verb in (*_ALL, whole.help_for(_ALL))})

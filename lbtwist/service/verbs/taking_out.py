@@ -95,8 +95,8 @@ def maint(
     return _take_out(call, found, take_out, force, reason, wait, limit)
 
 
-def extend(call: Call, server: str, timeout: float, dry_run: bool = False) -> Result:
-    """The deadline of its drain is so long from now (rule 62)."""
+def extend(call: Call, server: str, timeout: float, dry_run: bool = False, reason: str = "") -> Result:
+    """The deadline of its drain is so long from now (rule 62). Reasons are logged with the line."""
     running = _draining(call.balancer, server)
     if not dry_run:
         running.extend(timeout)
@@ -104,7 +104,11 @@ def extend(call: Call, server: str, timeout: float, dry_run: bool = False) -> Re
 
 
 def cut(
-    call: Call, server: str | None = None, connection: int | None = None, dry_run: bool = False
+    call: Call,
+    server: str | None = None,
+    connection: int | None = None,
+    dry_run: bool = False,
+    reason: str = "",
 ) -> Result:
     """End a drain now, or close one connection."""
     if (server is None) == (connection is None):
@@ -168,6 +172,7 @@ SERVERS = Parameter("servers", Kind.SERVER, required=True, many=True)
 SOME_SERVERS = Parameter("servers", Kind.SERVER, many=True)
 HOST = Parameter("host", Kind.TEXT, "every server at this address, in all groups or none", option=True)
 REASON = Parameter("reason", Kind.TEXT, "why; it stands in the receipt and the log", option=True)
+LOGGED_REASON = Parameter("reason", Kind.TEXT, "why; it stands in the log", option=True)
 _TIMEOUT = Parameter(
     "timeout", Kind.TIMEOUT, "how long its connections may live on (the group's setting)", option=True
 )
@@ -217,6 +222,7 @@ VERBS = (
             SERVER,
             Parameter("timeout", Kind.TIMEOUT, "from now", option=True, required=True),
             preview.DRY_RUN,
+            LOGGED_REASON,
         ),
     ),
     Verb(
@@ -228,6 +234,7 @@ VERBS = (
             Parameter("server", Kind.SERVER),
             Parameter("connection", Kind.NUMBER, "only this one", option=True),
             preview.DRY_RUN,
+            LOGGED_REASON,
         ),
     ),
 )

@@ -84,7 +84,8 @@ class Caller:
 
 
 Progress = Callable[[Mapping[str, Any]], None]
-"""Called about once a second by a verb that waits, with `left`, `seconds`, `rate`, `server`."""
+"""Called about once a second by a verb that waits, with `left`, `seconds`, `rate`, `server`; or by one that
+follows something, with each row. For such a row it raises Refused where nobody reads them."""
 
 
 @dataclass(frozen=True, slots=True)
