@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import math
 from typing import Any
@@ -159,6 +160,17 @@ def test_rule_64_the_receipt_tells_what_happened_since_the_start() -> None:
     )
     assert (receipt.connections, receipt.finished, receipt.cut, receipt.kept) == (3, 1, 2, 0)
     assert (receipt.bytes_moved, receipt.outcome) == (550, "cut")
+
+
+def test_rule_64_the_receipt_tells_how_requests_and_websockets_were_cut_since_the_start() -> None:
+    """rules 6, 7 and 51"""
+    drained = drain()
+    drained.before = dataclasses.replace(drained.before, answered=10, truncated=20, closed=30, aborted=40)
+    after = Tally(total=10, cut=12, answered=11, truncated=22, closed=33, aborted=44)
+    receipt = drained.receipt(after, 300.0)
+    assert (receipt.responses_5xx, receipt.responses_cut) == (1, 2)
+    assert (receipt.tunnels_closed, receipt.tunnels_aborted) == (3, 4)
+    assert receipt.cut == sum((1, 2, 3, 4))
 
 
 def test_rule_64_the_receipt_is_in_the_name_of_the_strongest_cause() -> None:
