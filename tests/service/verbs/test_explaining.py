@@ -336,3 +336,15 @@ def test_why_a_name_that_was_never_resolved_gets_nothing() -> None:
     told = why(bench, "app/named")
     assert (told["server"], told["takes_new"], told["first_no"]) == ("app/named", False, "name")
     assert (told["state"], told["reason"]) == ("unhealthy", "name_not_resolved")
+
+
+def test_a_listener_that_reaches_the_group_by_a_rule_says_which_is_the_first() -> None:
+    bench = Bench(
+        '[listeners.web]\nendpoint = 8080\nprotocol = "http"\nserver_group = "app"\nrules = ['
+        '{ path_prefix = "/gone", respond = { status = 410 } }, { path_prefix = "/a", server_group = "api" },'
+        '{ path_prefix = "/b", server_group = "api" }, { path_prefix = "/c", server_group = "app" }]\n'
+        '[listeners.alt]\nendpoint = 8081\nprotocol = "http"\nserver_group = "api"\n'
+        '[server_groups.app.servers]\none = "10.0.0.1:80"\n[server_groups.api.servers]\none = "10.0.1.1:80"\n'
+    )
+    assert why(bench, "app/one")["listeners"] == ["web"]
+    assert why(bench, "api/one")["listeners"] == ["web (rule 2)", "alt"]
