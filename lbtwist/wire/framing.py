@@ -35,7 +35,7 @@ class Framing(NamedTuple):
     @property
     def is_empty(self) -> bool:
         """True when it is certain, before a byte is read, that the body has none."""
-        return self.kind is Kind.NONE or (self.kind is Kind.LENGTH and not self.length)
+        return self is NO_BODY or (self.kind is Kind.LENGTH and not self.length)
 
 
 # The only ones of their kinds: they are told by identity.

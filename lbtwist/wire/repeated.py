@@ -1,0 +1,37 @@
+"""The same head once more: health checks, clients of an interface and load generators send little else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Concatenate, Generic, ParamSpec, TypeVar
+
+LONGEST = 2 * 1024
+"""Bytes of a head that is kept for the next time; what repeats is short, and every connection keeps one."""
+
+_Head = TypeVar("_Head")
+_Asked = ParamSpec("_Asked")
+
+
+class Repeated(Generic[_Asked, _Head]):
+    """Parses the heads of one connection and keeps the last, for a peer that sends the same bytes again.
+
+    It gives what `parse` would give, which may depend on nothing but its arguments.
+    """
+
+    __slots__ = ("_asked", "_head", "_parse", "_raw")
+
+    def __init__(self, parse: Callable[Concatenate[bytes, _Asked], tuple[_Head, bytes] | None]) -> None:
+        self._parse = parse
+        self._raw = b""
+        self._asked: object = None
+        self._head: _Head
+
+    def parse(self, data: bytes, *asked: _Asked.args, **named: _Asked.kwargs) -> tuple[_Head, bytes] | None:
+        """As the function that it was made with. Raises what that raises, and then keeps what it had."""
+        raw = self._raw
+        if raw and data.startswith(raw) and (asked, named) == self._asked:
+            return self._head, data[len(raw) :]
+        parsed = self._parse(data, *asked, **named)
+        if parsed is not None and (length := len(data) - len(parsed[1])) <= LONGEST:
+            self._head, self._raw, self._asked = parsed[0], data[:length], (asked, named)
+        return parsed

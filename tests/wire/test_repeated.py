@@ -1,0 +1,82 @@
+"""A head that comes again: parsed once, and given only where the parser would give the same."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lbtwist.errors import BadMessage
+from lbtwist.wire.repeated import LONGEST, Repeated
+from lbtwist.wire.request_head import RequestHead, parse_request_head
+from lbtwist.wire.response_head import parse_response_head
+
+GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+OTHER = b"GET / HTTP/1.1\r\nHost: a\r\nA: b\r\n\r\n"
+SWITCH = b"HTTP/1.1 101 \r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n"
+
+
+def of_size(size: int) -> bytes:
+    return b"GET /" + b"a" * (size - len(GET)) + GET[5:]
+
+
+def counted() -> tuple[list[bytes], Repeated[[], RequestHead]]:
+    """What is parsed by the second, in order."""
+    seen: list[bytes] = []
+
+    def parse(data: bytes) -> tuple[RequestHead, bytes] | None:
+        seen.append(data)
+        return parse_request_head(data)
+
+    return seen, Repeated(parse)
+
+
+def test_what_comes_again_is_parsed_once() -> None:
+    seen, heads = counted()
+    first = heads.parse(GET + b"rest")
+    assert first == parse_request_head(GET + b"rest")
+    assert heads.parse(GET + OTHER) == parse_request_head(GET + OTHER)
+    assert heads.parse(b"\r\n" + GET) == parse_request_head(GET)
+    assert heads.parse(b"\r\n" + GET + b"x") == parse_request_head(GET + b"x")
+    assert seen == [GET + b"rest", b"\r\n" + GET]
+
+
+def test_only_the_last_is_kept() -> None:
+    seen, heads = counted()
+    for data in (GET, OTHER, GET, GET[:-2], GET):
+        assert heads.parse(data) == parse_request_head(data)
+    assert seen == [GET, OTHER, GET, GET[:-2]]
+
+
+def test_a_long_one_is_not_kept() -> None:
+    seen, heads = counted()
+    for size in (LONGEST, LONGEST + 1):
+        assert heads.parse(of_size(size)) == heads.parse(of_size(size)) == parse_request_head(of_size(size))
+    assert [len(data) for data in seen] == [LONGEST, LONGEST + 1, LONGEST + 1]
+
+
+def test_it_is_parsed_anew_where_something_else_is_asked() -> None:
+    heads = Repeated(parse_response_head)
+    assert heads.parse(SWITCH, b"GET", b"websocket") is not None
+    with pytest.raises(BadMessage):
+        heads.parse(SWITCH, b"GET")
+    with pytest.raises(BadMessage):
+        heads.parse(SWITCH, b"GET", upgrade=None)
+    plain = b"HTTP/1.1 200 \r\nContent-Length: 5\r\n\r\n"
+    assert heads.parse(plain, b"HEAD") == parse_response_head(plain, b"HEAD")
+    assert heads.parse(plain, b"GET") == parse_response_head(plain, b"GET")
+
+
+@given(
+    st.lists(st.sampled_from([GET, OTHER, b"\r\n" + GET, GET[:-1], GET + OTHER, b"GET / HTTP/2.0\r\n\r\n"]))
+)
+def test_whatever_comes_it_is_as_if_it_were_parsed(messages: list[bytes]) -> None:
+    heads = Repeated(parse_request_head)
+    for data in messages:
+        try:
+            expected = parse_request_head(data)
+        except BadMessage as bad:
+            with pytest.raises(BadMessage, match=bad.reason):
+                heads.parse(data)
+        else:
+            assert heads.parse(data) == expected
