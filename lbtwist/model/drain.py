@@ -155,8 +155,13 @@ class Drain:
         return max(0.0, self.deadline - now)
 
     def receipt(self, after: Tally, now: float) -> Receipt:
-        """What happened, from the counters of its scope at the end (rule 64)."""
+        """What happened, from the counters of its scope at the end (rule 64).
+
+        A listener that leaves still gets requests over connections that clients had: they count with
+        those that were live at the start.
+        """
         cut = after.cut - self.before.cut
+        connections = self.before.live + after.total - self.before.total
         because = self.causes[self.cause]
         return Receipt(
             subject=self.subject,
@@ -167,8 +172,8 @@ class Drain:
             deadline=self.started_at + (self.deadline - self.started),
             end=self.started_at + (now - self.started),
             outcome=self.state.value,
-            connections=self.before.live,
-            finished=self.before.live - after.live - cut,
+            connections=connections,
+            finished=connections - after.live - cut,
             cut=cut,
             kept=after.live,
             bytes_moved=after.moved - self.before.moved,

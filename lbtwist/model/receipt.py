@@ -21,7 +21,8 @@ class Receipt:
     outcome: str
     """`completed`, `cut`, `cancelled` or `interrupted`."""
     connections: int
-    """Live at the start: always `finished + cut + kept`."""
+    """Live at the start, and requests that came after it over connections that clients had: always
+    `finished + cut + kept`."""
     finished: int
     """Ended by themselves."""
     cut: int

@@ -173,6 +173,12 @@ def test_rule_64_the_receipt_tells_how_requests_and_websockets_were_cut_since_th
     assert receipt.cut == sum((1, 2, 3, 4))
 
 
+def test_rule_64_requests_that_came_during_the_drain_of_a_listener_count_too() -> None:
+    """rule 64: a client's own connection brings one more request (rule 71), and the receipt adds up."""
+    receipt = drain().receipt(Tally(live=0, total=12, cut=4), 5.0)
+    assert (receipt.connections, receipt.finished, receipt.cut, receipt.kept) == (5, 3, 2, 0)
+
+
 def test_rule_64_the_receipt_is_in_the_name_of_the_strongest_cause() -> None:
     joined = drain(cause=Cause.HEALTH)
     joined.join(Cause.REMOVAL, Because("eve", "broken"), 300.0)
