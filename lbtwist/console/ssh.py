@@ -27,6 +27,7 @@ from zope.interface import implementer
 
 from lbtwist.console.channels import Channels
 from lbtwist.console.desk import Desk
+from lbtwist.console.doorkeeper import Doorkeeper
 from lbtwist.console.keys import SIGNATURES, RoleChecker, RoleFiles
 from lbtwist.console.login import LOGIN_GRACE, KeyLogin, Realm
 from lbtwist.console.quiet import quietly
@@ -89,6 +90,7 @@ class ConsoleTransport(SSHServerTransport, TimeoutMixin):
         """From now on the idle timeout holds."""
         operator: Any = self.avatar
         operator.came_from(self.source)
+        self.factory.door.logged_in(self.transport.getPeer())
         log.info("console: {who} logged in from {source}", who=operator.caller.name, source=self.source)
         self.factory.desk.events.add("login", "", f"from {self.source}", operator.caller.name)
         self.setTimeout(self.factory.idle_timeout)
@@ -120,6 +122,8 @@ class ConsoleTransport(SSHServerTransport, TimeoutMixin):
         self.setTimeout(None)
         if self._aborting is not None:
             self._aborting.cancel()
+        if not self.known and isinstance(self.service, KeyLogin) and self.service.loginAttempts:
+            self.factory.door.failed(self.transport.getPeer())
         super().connectionLost(reason)
         self.factory.gone(self)
 
@@ -182,6 +186,7 @@ class ConsoleFactory(SSHFactory):
         self, desk: Desk, host_key: Key, files: RoleFiles, idle_timeout: float, max_sessions: int
     ) -> None:
         self.desk = desk
+        self.door = Doorkeeper(desk.reactor)
         self.idle_timeout = idle_timeout
         self.publicKeys = {b"ssh-ed25519": host_key.public()}
         self.privateKeys = {b"ssh-ed25519": host_key}
@@ -190,7 +195,12 @@ class ConsoleFactory(SSHFactory):
         self._connections: dict[ConsoleTransport, None] = {}  # in the order they came
         self._empty: Deferred[None] | None = None
 
-    def buildProtocol(self, addr: IAddress | None) -> ConsoleTransport:
+    def buildProtocol(  # type: ignore[override] - IProtocolFactory may answer None
+        self, addr: IAddress | None
+    ) -> ConsoleTransport | None:
+        """None, which closes the connection, for a source that comes too often."""
+        if not self.door.admits(addr):
+            return None
         transport = ConsoleTransport()
         transport.factory = self
         return transport

@@ -16,14 +16,16 @@ from twisted.conch.ssh.connection import (
 )
 from twisted.conch.ssh.keys import Key
 from twisted.conch.ssh.transport import MSG_DISCONNECT, MSG_SERVICE_REQUEST
+from twisted.internet.address import IPv4Address
 from twisted.internet.error import ConnectionDone
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 
 from lbtwist.console.channels import MAX_CHANNELS, Channels
+from lbtwist.console.doorkeeper import ARRIVALS, FAILURES
 from lbtwist.console.keys import Identity, RoleFiles
-from lbtwist.console.login import LOGIN_GRACE, Operator
+from lbtwist.console.login import LOGIN_GRACE, KeyLogin, Operator
 from lbtwist.console.session import MAX_BACKLOG, WINDOW, SessionChannel
 from lbtwist.console.ssh import CLOSING_TIME, MAX_UNKNOWN, ConsoleFactory, ConsoleTransport
 from lbtwist.service.verbs.verb import Result, Role
@@ -41,9 +43,15 @@ class Server:
         assert isinstance(desk.reactor, Clock)
         self.clock = desk.reactor
         self.factory = ConsoleFactory(desk, Key(Ed25519PrivateKey.generate()), RoleFiles({}), 60.0, 4)
-        self.ssh: ConsoleTransport = self.factory.buildProtocol(None)
+        self.ssh = self.another()
         self.wire = StringTransport()
         self.ssh.makeConnection(self.wire)
+
+    def another(self) -> ConsoleTransport:
+        """One more, before its transport is made."""
+        made = self.factory.buildProtocol(None)
+        assert made is not None
+        return made
 
     def closed(self) -> None:
         self.ssh.connectionLost(Failure(ConnectionDone()))
@@ -99,7 +107,7 @@ def test_the_oldest_of_too_many_strangers_goes() -> None:
     later = []
     for _ in range(MAX_UNKNOWN):
         assert not server.wire.disconnected
-        later.append(server.factory.buildProtocol(None))
+        later.append(server.another())
         later[-1].makeConnection(StringTransport())
     assert server.wire.disconnected
     assert not any(each.transport.disconnected for each in later)
@@ -336,3 +344,40 @@ def test_role_files_that_are_not_there_let_nobody_in(tmp_path: Path, flush_logge
     assert RoleFiles({}).find(b"x") is None
     assert RoleFiles({Role.ADMIN: tmp_path / "none"}).find(b"x") is None
     flush_logged_errors()
+
+
+def knock(server: Server, times: int) -> list[ConsoleTransport]:
+    """Connections from one address; those that are let in."""
+    address = IPv4Address("TCP", "192.0.2.1", 5)
+    wires = [StringTransport(peerAddress=address) for _ in range(times)]
+    made = [(server.factory.buildProtocol(address), wire) for wire in wires]
+    let_in = [(each, wire) for each, wire in made if each is not None]
+    for each, wire in let_in:
+        each.makeConnection(wire)
+    return [each for each, _ in let_in]
+
+
+def leave(connections: list[ConsoleTransport]) -> None:
+    for each in connections:
+        each.connectionLost(Failure(ConnectionDone()))
+
+
+def test_a_source_that_comes_too_often_is_closed_before_a_byte_is_sent() -> None:
+    server = Server()
+    connections = knock(server, ARRIVALS + 3)
+    assert len(connections) == ARRIVALS
+    leave(connections)
+    server.closed()
+
+
+def test_one_that_tried_keys_in_vain_counts_as_a_failed_login_and_others_do_not() -> None:
+    server = Server()
+    for tries in (0, 1):
+        for _ in range(FAILURES):
+            (connection,) = knock(server, 1)
+            connection.setService(KeyLogin())
+            connection.service.loginAttempts = tries
+            leave([connection])
+            server.clock.advance(0.2)
+    assert knock(server, 1) == []
+    server.closed()
