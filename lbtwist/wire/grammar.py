@@ -8,7 +8,7 @@ TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]++"
 TOKEN_BYTES = frozenset(b"!#$%&'*+.^_`|~-0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 TEXT = rb"[\t -~\x80-\xff]*+"
 """What a value or a reason is made of: no control bytes but HTAB."""
-TIDY_LINES = rb"(?:\r\n%b: (?![ \t\r])%b(?<![ \t]))*+" % (TOKEN, TEXT)
+TIDY_LINES = rb"(?:\r\n%b: (?![ \t])%b(?<![ \t]))*+" % (TOKEN, TEXT)
 """Field lines as they are written here: one space before the value, none after it, and some value."""
 LINES = rb"(?:\r\n%b:%b)*+" % (TOKEN, TEXT)
 """Field lines, each with the line end before it: no white space before a colon, no folded lines

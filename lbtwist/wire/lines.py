@@ -68,12 +68,11 @@ def sort_fields(lines: bytes, understood: re.Pattern[bytes]) -> tuple[dict[bytes
     pieces = understood.split(lines)
     known: dict[bytes, list[bytes]] = {}
     for at in range(1, len(pieces), 3):
-        spelled, value = pieces[at : at + 2]
-        name = spelled.translate(FOLD)
-        if name in FRAMING and b"_" in spelled:
+        name = pieces[at].translate(FOLD)
+        if name in FRAMING and b"_" in pieces[at]:
             raise BadMessage(400, "a field that could be taken for framing")
         if name in known:
-            known[name].append(value)
+            known[name].append(pieces[at + 1])
         else:
-            known[name] = [value]
+            known[name] = [pieces[at + 1]]
     return known, b"".join(pieces[::3])

@@ -67,6 +67,14 @@ def test_it_is_parsed_anew_where_something_else_is_asked() -> None:
     assert heads.parse(plain, b"GET") == parse_response_head(plain, b"GET")
 
 
+def test_it_is_parsed_anew_where_the_same_is_to_be_read_more_strictly() -> None:
+    heads = Repeated(parse_request_head)
+    climbing = GET.replace(b"/ ", b"/../a ", 1)
+    assert heads.parse(climbing) is not None
+    with pytest.raises(BadMessage):
+        heads.parse(climbing, strict_path=True)
+
+
 @given(
     st.lists(st.sampled_from([GET, OTHER, b"\r\n" + GET, GET[:-1], GET + OTHER, b"GET / HTTP/2.0\r\n\r\n"]))
 )
