@@ -29,7 +29,7 @@ class Repeated(Generic[_Asked, _Head]):
     def parse(self, data: bytes, *asked: _Asked.args, **named: _Asked.kwargs) -> tuple[_Head, bytes] | None:
         """As the function that it was made with. Raises what that raises, and then keeps what it had."""
         raw = self._raw
-        if raw and data.startswith(raw) and (asked, named) == self._asked:
+        if data.startswith(raw) and (asked, named) == self._asked:
             return self._head, data[len(raw) :]
         parsed = self._parse(data, *asked, **named)
         if parsed is not None and (length := len(data) - len(parsed[1])) <= LONGEST:
