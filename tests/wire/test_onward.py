@@ -240,6 +240,7 @@ def test_a_body_without_a_length_goes_on_in_chunks(line: bytes) -> None:
     old = answered(head, asked=request(first=b"GET / HTTP/1.0"))
     assert old[-1] == b"Connection: close"
     assert b"Transfer-Encoding: chunked" not in old
+    assert not [line for line in old if line.startswith(b"Content-Length")]
 
 
 def test_framing_for_the_client() -> None:
