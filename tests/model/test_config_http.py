@@ -163,6 +163,24 @@ def test_a_group_that_listeners_of_two_protocols_use_is_refused() -> None:
     ]
 
 
+def test_rules_that_a_tcp_listener_inherits_say_nothing_of_groups() -> None:
+    rules = "[defaults.listener]\nserver_group = 'app'\nrules = [{ server_group = 'api' }]\n"
+    config = read(f"{rules}{WEB}server_group = 'api'\n{MAIL}{APP}{API}")
+    assert [group.protocol for group in config.server_groups.values()] == ["tcp", "http"]
+    assert (config.listeners["mail"].rules, config.listeners["mail"].groups) == ((), ("app",))
+
+
+@pytest.mark.parametrize(
+    ("toml", "key"),
+    [
+        (MAIL + WEB + APP, "server_groups.app"),
+        (f"{WEB}{APP}protocol = 'tcp'\n", "server_groups.app.protocol"),
+    ],
+)
+def test_while_its_protocol_is_not_known_the_keys_of_a_group_are_not_judged(toml: str, key: str) -> None:
+    assert [problem.partition(":")[0] for problem in wrong(f"{toml}keepalive = 3\n{COOKIE}")] == [key]
+
+
 def test_a_listener_without_a_protocol_says_nothing_of_its_group() -> None:
     toml = "[listeners.web]\nendpoint = 1\n" + APP + "keepalive = 3"
     assert wrong(toml) == ['listeners.web.protocol: is required ("tcp", "http")']
