@@ -97,7 +97,7 @@ class ClientConnection(Protocol):
             self._close()
         elif exchange.request is None:
             self._give_up(exchange)
-        elif self._body is not None:
+        elif self._read == self._read_body:
             exchange.refuse(400)
 
     def writeConnectionLost(self) -> None:
@@ -118,6 +118,8 @@ class ClientConnection(Protocol):
         self.moves()
         self.resume()
         self._read_body(data)
+        if self._ended and self._exchange is not None and self._body is not None:
+            self._exchange.refuse(400)
 
     def moves(self) -> None:
         """A body is on its way: it must not stand still for too long."""
@@ -137,6 +139,8 @@ class ClientConnection(Protocol):
 
     def response_done(self, keep: bool) -> None:
         """All of the response was written; it is over when it was sent."""
+        if self._body is not None:
+            self._read = _drop  # nobody is there any more to have the rest of the request
         if self._held:
             self._flushing = keep
         else:

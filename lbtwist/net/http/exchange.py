@@ -59,6 +59,7 @@ class Exchange:
         "_place",
         "_unsent",
         "_sent_whole",
+        "_sent_at",
         "_begun",
         "_endless",
         "_keep",
@@ -88,6 +89,7 @@ class Exchange:
         self._lease: Lease | None = None
         self._unsent = b""
         self._sent_whole = False
+        self._sent_at = 0.0
         self._begun = False
         self._endless = False
         self._keep = False
@@ -200,11 +202,20 @@ class Exchange:
         if self._begun:
             self._client.deadline.since = self._frontend.seconds()
 
+    def head_begins(self) -> None:
+        """A part of a head has come: the request timeout ends with its first byte."""
+        if self._sent_at:
+            self._client.moves()
+
     def interim(self, head: ResponseHead) -> None:
-        """A 1xx, for a client that knows such."""
+        """A 1xx, for a client that knows such; the final response is still awaited."""
         assert self.request is not None
         if self.request.version == b"1.1":
             self._write(onward_interim(head, self._frontend.policy.proxy_name))
+        if self._sent_at:
+            deadline = self._client.deadline
+            deadline.watch(self._frontend.policy.request_timeout, self.late)
+            deadline.since = self._sent_at
 
     def response_begins(self, head: ResponseHead) -> tuple[bytes, Framing]:
         """The final head as the client gets it, to be given to `forward`, and how its body is framed."""
@@ -358,7 +369,7 @@ class Exchange:
         if self._begun:
             self._truncate()
         else:
-            self._answer(504 if self._server is not None and self._server.held else 408)
+            self._answer(408 if self.awaiting_body and not self._server_held else 504)
 
     def cut(self) -> None:
         """A deadline came, or an operator said so (rules 6 and 7)."""
@@ -404,6 +415,10 @@ class Exchange:
         return "waiting" if self._sent_whole else "receiving"
 
     @property
+    def _server_held(self) -> bool:
+        return self._server is not None and self._server.held
+
+    @property
     def _repeatable(self) -> bool:
         """It may be sent twice."""
         request = self.request
@@ -432,7 +447,9 @@ class Exchange:
             self._await_response()
 
     def _await_response(self) -> None:
-        self._client.deadline.watch(self._frontend.policy.request_timeout, self.late)
+        deadline = self._client.deadline
+        deadline.watch(self._frontend.policy.request_timeout, self.late)
+        self._sent_at = deadline.since
 
     def _write(self, out: bytes) -> None:
         self.sent += len(out)

@@ -152,6 +152,8 @@ class ServerConnection(Protocol):
                 return
             if parsed is None:
                 self._buffer = data
+                if data:
+                    exchange.head_begins()
                 return
             head, data = parsed
             if not head.interim:

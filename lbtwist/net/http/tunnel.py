@@ -122,6 +122,10 @@ class Tunnel(Pair):
         else:
             super().due(now)
 
+    def watch_idle(self) -> None:
+        if not self.forced:
+            super().watch_idle()
+
     def leave(self) -> None:
         """Guest: it may stay as long as its drain lets it."""
 
