@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -17,6 +18,9 @@ from lbtwist.service.notify import Notifier
 from lbtwist.service.process import raise_descriptor_limit
 from lbtwist.service.reload import Reloader
 from lbtwist.service.signals import Signals
+from lbtwist.service.state.keeper import StateKeeper
+from lbtwist.service.state.recall import recall
+from lbtwist.service.state.unkept import warn_once
 from lbtwist.service.verbs.registry import VERBS
 
 log = Logger()
@@ -31,10 +35,21 @@ def assemble(loaded: Loaded, path: str, reactor: Any) -> LoadBalancer:
 
     balancer = in_process(loaded.config, reactor)
     balancer.documents = loaded.documents
+    _keep_state(balancer, reactor)
     Reloader(balancer, read)
     for warning in warnings(loaded.config):
         log.warn("{path}: {warning}", path=path, warning=warning)
     return balancer
+
+
+def _keep_state(balancer: LoadBalancer, reactor: Any) -> None:
+    """What operators wanted before a restart holds, and is kept over the next one (rule 67)."""
+    path = balancer.config.load_balancer.state_file
+    if path is None:
+        warn_once(balancer)
+    else:
+        in_thread = partial(deferToThreadPool, reactor, reactor.getThreadPool())
+        StateKeeper(balancer, path, recall(path), in_thread).setServiceParent(balancer)
 
 
 def in_process(config: Config, reactor: Any) -> LoadBalancer:

@@ -127,6 +127,8 @@ def _show(command: Command, result: Result, output: Output) -> None:
     text = as_json(result.data) if command.json else as_text(result.data, columns, output.page)
     if text:
         output.out(text + "\n")
+    if result.warning:
+        output.err(escape_lines(f"warning: {result.warning}") + "\n")
 
 
 def _show_progress(command: Command, value: Mapping[str, Any], output: Output) -> None:

@@ -19,6 +19,7 @@ from lbtwist.model.hostname import HostName
 from lbtwist.model.members import Choice, Members, Wanted
 from lbtwist.model.merge import Servers, merge
 from lbtwist.model.registration import Admin, Membership, Origin, Registration
+from lbtwist.model.state.intent import with_free_names, with_names_of
 from lbtwist.service.discovery import Discovery
 from lbtwist.service.draining import Drains, RunningDrain
 from lbtwist.service.following import Following
@@ -135,7 +136,8 @@ class ServerGroup(Service):
         """Register the servers of the settings and publish them, each in the state that it had."""
         super().startService()
         self._beginning.update(self.settings.servers)
-        self._admit_all(self._coming(servers_of(self.settings), Origin.FILE), Because("file"))
+        servers = servers_of(self.settings)
+        self._admit_all(with_free_names(self._coming(servers, Origin.FILE), servers), Because("file"))
         self._bring_back()
         self._publication.publish()
         self._following.start(self.settings)
@@ -274,7 +276,8 @@ class ServerGroup(Service):
         could = self.members.left_without(())
         self._leave(plan.leaving, origin)
         self._roll.amend(plan.changed)
-        added = self._admit_all(self._coming(plan.new, origin), because)
+        coming = self._coming(plan.new, origin)
+        added = self._admit_all(with_names_of(plan.new, coming), because)
         self._publication.publish()
         self._settle(origin)
         self._changed()

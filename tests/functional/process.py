@@ -53,6 +53,7 @@ class Twistd:
 
     def __enter__(self) -> Twistd:
         address = self.directory / "notify"
+        address.unlink(missing_ok=True)  # of one before in the same directory
         self._manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
         self._manager.bind(str(address))
         with self._log.open("wb") as log:

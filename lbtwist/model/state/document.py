@@ -29,10 +29,10 @@ class Setting(NamedTuple):
 
     path: tuple[str, ...]
     value: Any
-    """What it was set to: None is not a value of TOML, and takes a table away."""
+    """What it was set to, in plain values."""
     who: str
     filed: Any
-    """What the file said of it then, None where it said nothing."""
+    """What the file said of it then, in plain values."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def write_state(state: State) -> bytes:
         "drains": [receipt_values(receipt) for receipt in state.drains],
     }
     whole = {_VERSION: VERSION, _CHECKSUM: _checksum(values), _STATE: values}
-    return json.dumps(whole, indent=1).encode() + b"\n"
+    return json.dumps(whole, indent=1, allow_nan=False).encode() + b"\n"
 
 
 def read_state(content: bytes) -> State:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple
 
 from lbtwist.model.address import Address
 from lbtwist.model.drain import Because
 from lbtwist.model.members import Wanted
-from lbtwist.model.merge import overlaid
+from lbtwist.model.merge import Servers, overlaid
 from lbtwist.model.registration import Admin
 
 
@@ -47,10 +48,30 @@ def restored(intent: Intent, now: Wanted) -> Restored:
         return Restored(now)
     if intent.live is None:
         return Restored(None) if now == intent.said else Restored(now, ("removed",))
-    return Restored(overlaid(intent.live, intent.said, now), tuple(_edited(intent.said, intent.live, now)))
+    name = intent.live.name if now.name == intent.said.name else now.name
+    wanted = overlaid(intent.live, intent.said, now)._replace(name=name)
+    return Restored(wanted, tuple(_edited(intent.said, intent.live, now)))
+
+
+def with_names_of(said: Servers, servers: Servers) -> Servers:
+    """`servers` by the names that are `said` of them."""
+    return {address: wanted._replace(name=said[address].name) for address, wanted in servers.items()}
+
+
+def with_free_names(servers: Servers, said: Servers) -> Servers:
+    """`servers`, where several would have one name by those that are `said` of them, which differ."""
+    named = dict(servers)
+    while clashing := _clashing(named, said):
+        named.update(with_names_of(said, clashing))
+    return named
+
+
+def _clashing(servers: Servers, said: Servers) -> Servers:
+    times = Counter(wanted.name for wanted in servers.values())
+    return {a: w for a, w in servers.items() if times[w.name] > 1 and w.name != said[a].name}
 
 
 def _edited(said: Wanted, live: Wanted, now: Wanted) -> Iterable[str]:
     for name, was, mine, new in zip(Wanted._fields, said, live, now, strict=True):
-        if name != "name" and was != mine and new not in (was, mine):
+        if was != mine and new not in (was, mine):
             yield name

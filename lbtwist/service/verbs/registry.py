@@ -17,6 +17,7 @@ from lbtwist.service.verbs import (
     waiting,
     whole,
 )
+from lbtwist.service.verbs.unkept import telling
 from lbtwist.service.verbs.verb import Verb
 
 _ROOMS = (
@@ -31,6 +32,6 @@ _ROOMS = (
     whole,
     leaving,
 )
-_ALL = tuple(verb for room in _ROOMS for verb in room.VERBS)
+_ALL = tuple(telling(verb) for room in _ROOMS for verb in room.VERBS)
 
 VERBS: Mapping[str, Verb] = MappingProxyType({verb.name: verb for verb in (*_ALL, whole.help_for(_ALL))})

@@ -96,6 +96,8 @@ class Result:
     exit: Exit = Exit.DONE
     columns: tuple[str, ...] = ()
     """The keys of a row in the order of a table, where they are not the verb's own."""
+    warning: str = ""
+    """What whoever called should know besides; empty when there is nothing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""What operators want, kept over a restart (rule 67)."""
