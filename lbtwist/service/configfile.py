@@ -78,10 +78,13 @@ def _patterns(document: Mapping[str, Any]) -> list[str]:
 
 
 def _read_part(source: str) -> Part:
-    return Part(_parse_toml(_read_text(source), source), source, Path(os.path.abspath(source)).parent)
+    text = read_text(source)
+    return Part(_parse_toml(text, source), source, Path(os.path.abspath(source)).parent, text)
 
 
-def _read_text(source: str) -> str:
+def read_text(source: str) -> str:
+    """What stands in a file. Blocks on the disk. Raises ConfigurationError when it can't be read, is too
+    large or no UTF-8."""
     try:
         with open(source, "rb") as file:
             content = file.read(MAX_BYTES + 1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,6 +25,8 @@ class Part(NamedTuple):
     """The file's name, as it is shown in messages."""
     base: Path = Path()
     """The directory that relative paths in it are relative to."""
+    text: str = ""
+    """What stands in it; empty where it is no file."""
 
 
 class Finding(NamedTuple):
@@ -47,6 +49,20 @@ class Merged:
     def origin(self, path: KeyPath) -> int:
         """The index of the part that `path` stands in; the main file's where nothing stands."""
         return self.origins.get(path[:2], self.origins.get(path[:1], 0))
+
+
+def home(parts: Sequence[Part], path: KeyPath) -> int:
+    """The index of the part that the table of `path` stands in; the main file's where it stands in none."""
+    length = 2 if path[0] in _SHARED else 1
+    return next((index for index, part in enumerate(parts) if _has(part.document, path[:length])), 0)
+
+
+def _has(document: Any, path: KeyPath) -> bool:
+    for step in path:
+        if not isinstance(document, Mapping) or step not in document:
+            return False
+        document = document[step]
+    return True
 
 
 def merge(parts: tuple[Part, ...]) -> Merged:
