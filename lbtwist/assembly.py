@@ -12,6 +12,7 @@ from twisted.logger import Logger
 from lbtwist.console.service import ConsoleService
 from lbtwist.model.config import Config, ConsoleSettings, warnings
 from lbtwist.service.balancer import LoadBalancer
+from lbtwist.service.filing import Filing
 from lbtwist.service.loading import Loaded, load
 from lbtwist.service.names import Names
 from lbtwist.service.notify import Notifier
@@ -34,9 +35,10 @@ def assemble(loaded: Loaded, path: str, reactor: Any) -> LoadBalancer:
         return deferToThreadPool(reactor, reactor.getThreadPool(), load, path)
 
     balancer = in_process(loaded.config, reactor)
-    balancer.documents = loaded.documents
+    balancer.parts = loaded.parts
     _keep_state(balancer, reactor)
     Reloader(balancer, read)
+    balancer.filing = Filing(balancer, read, partial(deferToThreadPool, reactor, reactor.getThreadPool()))
     for warning in warnings(loaded.config):
         log.warn("{path}: {warning}", path=path, warning=warning)
     return balancer

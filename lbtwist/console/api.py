@@ -210,7 +210,8 @@ def _arguments(verb: Verb, values: tuple[object, ...], named: Mapping[str, objec
             raise UsageError(f"{verb.name}: {name} is not taken, or taken twice; usage: {usage(verb)}")
         arguments[name] = _read(verb, parameters[name], value)
     for parameter in verb.parameters:
-        if parameter.name not in arguments and (parameter.required or parameter is input_of(verb)):
+        wanted = parameter.required or (parameter is input_of(verb) and parameter.unless not in arguments)
+        if parameter.name not in arguments and wanted:
             raise UsageError(f"{verb.name}: {parameter.name} is missing; usage: {usage(verb)}")
     return arguments
 

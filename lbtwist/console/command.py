@@ -96,13 +96,21 @@ def input_of(verb: Verb) -> Parameter | None:
     return next((parameter for parameter in verb.parameters if parameter.kind is Kind.INPUT), None)
 
 
+def reads_input(command: Command) -> Parameter | None:
+    """The parameter of `command` that is its standard input, where that is to be read."""
+    parameter = input_of(command.verb)
+    if parameter is None or command.help or parameter.unless in command.arguments:
+        return None
+    return parameter
+
+
 def takes_input(line: str, verbs: Mapping[str, Verb]) -> bool:
     """Whether the command that `line` is reads standard input; not where it is no command."""
     try:
         command = parse(line, verbs)
     except UsageError:
         return False
-    return not command.help and input_of(command.verb) is not None
+    return reads_input(command) is not None
 
 
 def usage(verb: Verb) -> str:

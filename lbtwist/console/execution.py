@@ -10,7 +10,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from lbtwist.console.audit import hide_secrets, record
-from lbtwist.console.command import Command, help_text, input_of, parse
+from lbtwist.console.command import Command, help_text, parse, reads_input
 from lbtwist.console.desk import Desk
 from lbtwist.console.output import Output
 from lbtwist.console.render import as_json, as_text, progress_line, row_line
@@ -112,8 +112,8 @@ def execute(desk: Desk, caller: Caller, line: str, output: Output, given: str | 
 
 
 def _with_input(command: Command, given: str | None) -> dict[str, object]:
-    parameter = input_of(command.verb)
-    if parameter is None or command.help:
+    parameter = reads_input(command)
+    if parameter is None:
         return command.arguments
     if given is None:
         raise UsageError(f"{command.verb.name} reads standard input: ssh HOST {command.verb.name} < FILE")

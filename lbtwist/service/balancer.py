@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from difflib import get_close_matches
 from itertools import count
 from typing import Any
 
 from twisted.application.service import MultiService
-from twisted.internet.defer import Deferred, fail, gatherResults
+from twisted.internet.defer import Deferred, DeferredLock, fail, gatherResults, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
@@ -18,7 +18,7 @@ from zope.interface import implementer
 from lbtwist.errors import Refused
 from lbtwist.interfaces import IDataPlane, IDataPlaneObserver
 from lbtwist.model.address import Address
-from lbtwist.model.config import Config, GroupSettings, ListenerSettings
+from lbtwist.model.config import Config, GroupSettings, ListenerSettings, Part
 from lbtwist.model.drain import Because, Cause
 from lbtwist.model.network import within
 from lbtwist.model.plane import EVERYTHING
@@ -30,9 +30,11 @@ from lbtwist.service.draining import Drains, RunningDrain
 from lbtwist.service.events import Events
 from lbtwist.service.group import ServerGroup, Surroundings
 from lbtwist.service.listener import Listener
-from lbtwist.service.live import LiveEdit, LiveSettings, is_written
-from lbtwist.service.makers import Makers, make_scheduler, makers, read_again
+from lbtwist.service.live import LiveEdit, LiveSettings, is_written, parts_of
+from lbtwist.service.loading import judge
+from lbtwist.service.makers import Makers, make_scheduler, makers
 from lbtwist.service.shares import Shares
+from lbtwist.service.unfiled import IFiling, Unfiled
 
 
 @implementer(IDataPlaneObserver)
@@ -66,9 +68,9 @@ class LoadBalancer(MultiService):
         """The settings in force: the file's, and over them what was set live."""
         self.filed = config
         """What the file said when it was last read."""
-        self.documents: tuple[Mapping[str, Any], ...] = ()
-        """That, as TOML reads it."""
-        self.live = LiveSettings(read_again)
+        self.parts: Sequence[Part] = parts_of(config, ())
+        """That, as it stands in the files."""
+        self.live = LiveSettings(judge)
         self.name = config.load_balancer.name
         self.plane = plane
         self.clock = clock
@@ -89,8 +91,12 @@ class LoadBalancer(MultiService):
         """What the last reload refused; empty when it was applied."""
         self.reload: Callable[[], Deferred[list[str]]] = _no_file
         """Reads the file again, where there is one; fails with what is wrong in it."""
-        self.change_live: Callable[[LiveEdit], Deferred[list[str]]] = lambda edit: _no_file()
-        """Sets these live, or takes them back; fails with what is wrong in them."""
+        self.change_live: Callable[[LiveEdit, str], Deferred[list[str]]] = lambda edit, who: _no_file()
+        """Changes these live for someone, or takes them back; fails with what is wrong in them."""
+        self.turn = DeferredLock()
+        """Whoever changes settings waits for it: one change after the other."""
+        self.filing: IFiling = Unfiled()
+        """What runs, beside the text of its file."""
         self._group_services = _room("server_groups", self)
         self._listener_services = _room("listeners", self)
         self._numbers = count(1)
@@ -144,6 +150,8 @@ class LoadBalancer(MultiService):
         rules have others (rule 72)."""
         if self.listeners.get(listener.name) is listener:
             del self.listeners[listener.name]
+        if listener.parent is None:
+            return succeed(None)  # it was disabled, and its connections drained
         groups = (self.groups.get(name) for name in listener.settings.groups)
         timeout = max((g.settings.connection_draining.timeout for g in groups if g), default=0.0)
         freed = listener.retire(because, timeout)
@@ -181,7 +189,7 @@ class LoadBalancer(MultiService):
 
     def written(self, path: Sequence[str]) -> bool:
         """The file says something at that key path."""
-        return any(is_written(document, path) for document in self.documents)
+        return any(is_written(part.document, path) for part in self.parts)
 
     def check_network(self, address: Address) -> None:
         """Raises Refused when a server may not be there."""

@@ -41,6 +41,8 @@ class Listener(Service):
         self.name = name
         self.settings = settings
         self.accepting = False
+        self.disabled = False
+        """An operator wants it to accept nothing."""
         self.serving: Deferred[None] = succeed(None)
         """Fires when it accepts, or has failed to and said so."""
         self._bound = False
@@ -51,6 +53,13 @@ class Listener(Service):
     @property
     def scope(self) -> Scope:
         return Scope.listener(self.number)
+
+    @property
+    def state(self) -> str:
+        """In one word."""
+        if self.disabled:
+            return "disabled"
+        return "listening" if self.accepting else "closed"
 
     @property
     def address(self) -> str:
@@ -65,10 +74,13 @@ class Listener(Service):
 
     def privilegedStartService(self) -> None:
         super().privilegedStartService()
-        self.bind()
+        if not self.disabled:
+            self.bind()
 
     def startService(self) -> None:
         super().startService()
+        if self.disabled:
+            return
         self.bind()
         self.accepting = True
         self.serving = self._plane.serve(self._policy()).addCallbacks(self._serves, self._failed)
@@ -81,7 +93,8 @@ class Listener(Service):
         """Other limits, groups or rules from now on, at the same endpoint; no connection is touched
         (rule 73)."""
         self.settings = settings
-        self._plane.serve(self._policy())
+        if not self.disabled:
+            self._plane.serve(self._policy())
 
     def stop_accepting(self) -> Deferred[None]:
         """Take nothing new; what is in the backlog is accepted first. Connections go on."""

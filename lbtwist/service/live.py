@@ -3,57 +3,86 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from lbtwist.errors import Refused, UsageError
-from lbtwist.model.config import Config, plain
+from lbtwist.errors import UsageError
+from lbtwist.model.config import Config, Part, plain
+from lbtwist.model.config.changes import (
+    Changes,
+    KeyPath,
+    LiveChange,
+    changed,
+    difference,
+    found,
+    same,
+    together,
+    value_at,
+)
 
-KeyPath = tuple[str, ...]
-Parse = Callable[[Mapping[str, Any]], Config]
-"""Reads a whole configuration from plain values. Raises ConfigurationError."""
-
-
-class LiveChange(NamedTuple):
-    """One key that an operator has set."""
-
-    value: Any
-    who: str
-
+Parse = Callable[[Sequence[Part]], Config]
+"""Reads a whole configuration from its parts. Raises ConfigurationError."""
+LiveChanges = Changes
+LiveEdit = Mapping[KeyPath, LiveChange | None]
+"""What an operator sets or takes away; None drops what was changed live there and below."""
 
 _END = 271_828
 """Stands as the value of a key whose path is read: with another one the key itself had a value in it."""
-LiveChanges = Mapping[KeyPath, LiveChange]
-LiveEdit = Mapping[KeyPath, LiveChange | None]
-"""What an operator sets; None takes back what was set."""
+
+
+class Survivors(NamedTuple):
+    """Live changes, when the file is read again."""
+
+    changes: LiveChanges
+    """Those that still hold."""
+    outdated: list[KeyPath]
+    """Keys that the file has changed to something else: there it wins."""
 
 
 class LiveSettings:
-    """What was set live, by key path."""
+    """What was changed live, by key path: single keys, and tables that were taken away."""
 
     def __init__(self, parse: Parse) -> None:
         self.changes: LiveChanges = {}
         self._parse = parse
 
-    def edited(self, edit: LiveEdit) -> LiveChanges:
-        """What is set live, with this edit made."""
-        edited = {**self.changes, **edit}
-        return {path: change for path, change in edited.items() if change is not None}
+    def edited(self, parts: Sequence[Part], edit: LiveEdit) -> LiveChanges:
+        """What is changed live over what `parts` say, with this edit made. Raises Refused."""
+        dropped = [path for path, change in edit.items() if change is None]
+        kept = {
+            path: change
+            for path, change in self.changes.items()
+            if not any(path[: len(top)] == top for top in dropped)
+        }
+        made = {path: change for path, change in edit.items() if change is not None}
+        return self.named(parts, changed(changed(parts, kept), made), kept, made)
 
-    def with_changes(self, filed: Config, changes: LiveChanges) -> Config:
-        """What the file says with these changes instead. Raises ConfigurationError."""
-        if not changes:
-            return filed
-        document = plain(filed)
-        for path, change in changes.items():
-            _put(document, path, change.value)
-        return self._parse(document)
+    def named(
+        self, parts: Sequence[Part], wanted: Sequence[Part], kept: LiveChanges, made: LiveChanges
+    ) -> LiveChanges:
+        """What makes `wanted` of `parts`, each change with who made it, those of before first."""
+        new = difference(together(parts), together(wanted))
+        order = dict.fromkeys([*(path for path in kept if path in new), *new])
+        return {path: LiveChange(new[path].value, _who(path, new[path], kept, made)) for path in order}
 
-    def outdated(self, old: Config, new: Config) -> list[KeyPath]:
-        """Keys that were set live and that the file has changed since, or whose table it has dropped or
-        added: there the file wins."""
-        before, after = plain(old), plain(new)
-        return [path for path in self.changes if _found(before, path) != _found(after, path)]
+    def with_changes(self, filed: Config, parts: Sequence[Part], changes: LiveChanges) -> Config:
+        """What the file says in its `parts`, with these changes instead. Raises ConfigurationError, and
+        Refused."""
+        return self._parse(changed(parts, changes)) if changes else filed
+
+    def surviving(self, old: Sequence[Part], new: Sequence[Part]) -> Survivors:
+        """What is left of the changes where the file said `old` and now says `new`: where it has changed
+        the same key, or has dropped or added its table, it wins."""
+        before, after = together(old), together(new)
+        changes = {path: c for path, c in self.changes.items() if not _agrees(after, path, c)}
+        touched = [path for path in changes if _differs(found(before, path), found(after, path))]
+        touched += [path for path in changes if path not in touched and _doubled(after, path, changes)]
+        return Survivors({path: c for path, c in changes.items() if path not in touched}, touched)
+
+
+def parts_of(filed: Config, parts: Sequence[Part]) -> Sequence[Part]:
+    """Where a configuration came from no file, what it says itself stands for one."""
+    return parts or (Part(plain(filed)),)
 
 
 def read_path(key: str) -> KeyPath:
@@ -82,21 +111,6 @@ def read_value(text: str) -> Any:
     return document["value"] if len(document) == 1 else text
 
 
-def value_at(document: Any, path: Sequence[str]) -> Any:
-    """The value there, None where there is none."""
-    for step in path:
-        if not isinstance(document, Mapping) or step not in document:
-            return None
-        document = document[step]
-    return document
-
-
-def _found(document: Any, path: KeyPath) -> tuple[int, Any]:
-    """How many steps of the path there are, and the value at its end."""
-    there = (end for end in range(len(path), 0, -1) if value_at(document, path[:end]) is not None)
-    return next(there, 0), value_at(document, path)
-
-
 def is_written(document: Any, path: Sequence[str]) -> bool:
     """A file says something there: a list of servers says it of each, `NAME = "address"` the address."""
     for depth, step in enumerate(path):
@@ -110,20 +124,36 @@ def is_written(document: Any, path: Sequence[str]) -> bool:
     return True
 
 
-def leaves(document: Mapping[str, Any], path: KeyPath = ()) -> Iterator[tuple[KeyPath, Any]]:
-    """Every key path with a value that is no table."""
-    for step, value in document.items():
-        if isinstance(value, Mapping):
-            yield from leaves(value, (*path, step))
-        else:
-            yield (*path, step), value
+def _who(path: KeyPath, change: LiveChange, kept: LiveChanges, made: LiveChanges) -> str:
+    """Who has said it last: the one who makes an edit that speaks of it, else the one who did before."""
+    before = kept.get(path)
+    if before is not None and same(before.value, change.value):
+        return before.who
+    spoken = (each.who for top, each in made.items() if _touches(top, path))
+    return next(spoken, before.who if before else "")
 
 
-def _put(document: dict[str, Any], path: KeyPath, value: Any) -> None:
-    *tables, name = path
-    for step in tables:
-        inner = document.setdefault(step, {})
-        if not isinstance(inner, dict):
-            raise Refused(f"{'.'.join(path)}: {step} is no table")
-        document = inner
-    document[name] = value
+def _touches(one: KeyPath, other: KeyPath) -> bool:
+    shorter = min(len(one), len(other))
+    return one[:shorter] == other[:shorter]
+
+
+def _differs(one: tuple[int, Any], other: tuple[int, Any]) -> bool:
+    return one[0] != other[0] or not same(one[1], other[1])
+
+
+def _agrees(after: Mapping[str, Any], path: KeyPath, change: LiveChange) -> bool:
+    """The file says the same now."""
+    now = value_at(after, path)
+    return now is None if change.value is None else now is not None and same(now, change.value)
+
+
+def _doubled(after: Mapping[str, Any], path: KeyPath, changes: LiveChanges) -> bool:
+    """Of a server that was added live at an address that the file now gives under another name."""
+    if path[2:3] != ("servers",) or len(path) < 4:
+        return False
+    address, named = changes.get((*path[:4], "address")), value_at(after, path[:3])
+    if address is None or not isinstance(named, Mapping) or path[3] in named:
+        return False
+    servers = (server for server in named.values() if isinstance(server, Mapping))
+    return any(server.get("address") == address.value for server in servers)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from lbtwist.errors import ConfigurationError, Problem
 from lbtwist.interfaces import IHealthCheck, IScheduler, ISchedulerMaker, IServerSource, IServerSourceMaker
 from lbtwist.model.address import Address
-from lbtwist.model.config import Config, GroupSettings, parse
+from lbtwist.model.config import GroupSettings
 from lbtwist.model.hostname import HostName
 from lbtwist.net.dialing import IDialer
 from lbtwist.service.checks import Checks
@@ -72,11 +72,6 @@ def makers(reactor: Any, dialer: IDialer, secret: Callable[[], bytes]) -> Makers
         resolving=partial(_resolving, reactor=reactor, resolver=Resolver(reactor)),
         secret=partial(_secret, made=secret),
     )
-
-
-def read_again(document: Mapping[str, Any]) -> Config:
-    """The configuration that plain values say, plugins' kinds included. Raises ConfigurationError."""
-    return parse(document, schedulers=scheduler_kinds().keys(), sources=source_kinds().keys())
 
 
 def make_scheduler(name: str) -> IScheduler:

@@ -11,7 +11,7 @@ from lbtwist.model.config import GroupSettings
 from lbtwist.model.drain import Because
 from lbtwist.model.hostname import HostName
 from lbtwist.model.members import Members, Wanted
-from lbtwist.model.registration import Origin
+from lbtwist.model.registration import Origin, Registration
 from lbtwist.service.discovery import Merging
 from lbtwist.service.resolving import Resolving
 
@@ -67,9 +67,14 @@ class NamedServer:
         self.found, self.problem = address, words
         self._following.place()
 
-    def _registered(self) -> bool:
+    @property
+    def registration(self) -> Registration | None:
+        """The member that it is at present; none before it was resolved, nor when a verb has removed it."""
         registration = self._following.members.current_at(self.address) if self.address else None
-        return registration is not None and registration.name == self.wanted.name
+        return registration if registration is not None and registration.name == self.wanted.name else None
+
+    def _registered(self) -> bool:
+        return self.registration is not None
 
     def _follow(self, address: Address | None, wanted: Wanted) -> None:
         before = {self.address: self.wanted} if self.address else {}
@@ -139,6 +144,23 @@ class NamedServers:
     def unresolved(self) -> list[NamedServer]:
         """Those that have never had an address."""
         return [server for server in self._servers.values() if server.address is None]
+
+    def registered(self, name: str) -> Registration | None:
+        """The member that the server of that name is at present."""
+        named = self._servers.get(name)
+        return named.registration if named else None
+
+    def awaited(self, name: str) -> bool:
+        """It has never had an address: it is no member, and no verb has removed it."""
+        named = self._servers.get(name)
+        return named is not None and named.address is None
+
+    def readmit(self, name: str) -> None:
+        """One that a verb has removed is a member again."""
+        named = self._servers.get(name)
+        if named is not None and named.registration is None:
+            named.cede()
+            self.place()
 
     def _objection(self, named: NamedServer) -> str:
         """Two servers of the file can't be one; the one that came first stays."""

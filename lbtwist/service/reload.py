@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
-from twisted.internet.defer import Deferred, DeferredLock
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from lbtwist.errors import BindError, ConfigurationError, Problem, Refused
 from lbtwist.model.config import Config, GroupSettings, ListenerSettings, warnings
+from lbtwist.model.config.changes import KeyPath
+from lbtwist.model.config.words import dotted
 from lbtwist.model.drain import Because
+from lbtwist.model.merge import Servers
 from lbtwist.model.registration import Origin
 from lbtwist.service.balancer import LoadBalancer
+from lbtwist.service.doings import with_servers
 from lbtwist.service.group import ServerGroup, servers_of
+from lbtwist.service.last_word import EVERYTHING, said_before, spoken_of, take_back
 from lbtwist.service.listener import Listener
-from lbtwist.service.live import LiveEdit
+from lbtwist.service.live import LiveEdit, Survivors, parts_of
 from lbtwist.service.loading import Loaded
 
 _FILE = Because("file")
+_WHY = {False: "has changed it since", True: "is read anew (load_balancer.on_reload)"}
 SHOWN_CHANGES = 5
 """Changes of one reload that its event names."""
 
@@ -32,17 +38,16 @@ class Reloader:
         """`read` reads the file; None where there is none."""
         self._balancer = balancer
         self._read = read
-        self._turn = DeferredLock()
         balancer.reload = self.reload
         balancer.change_live = self.change_live
 
     def reload(self) -> Deferred[list[str]]:
         """Fires with what was changed. Fails with ConfigurationError, and nothing is changed."""
-        return self._turn.run(lambda: Deferred.fromCoroutine(self._reload()))
+        return self._balancer.turn.run(lambda: Deferred.fromCoroutine(self._reload()))
 
-    def change_live(self, edit: LiveEdit) -> Deferred[list[str]]:
-        """Set these live, or take them back. Fires and fails as `reload`."""
-        return self._turn.run(lambda: Deferred.fromCoroutine(self._change_live(edit)))
+    def change_live(self, edit: LiveEdit, who: str) -> Deferred[list[str]]:
+        """Make these changes live, or take them back. Fires and fails as `reload`."""
+        return self._balancer.turn.run(lambda: Deferred.fromCoroutine(self._change_live(edit, who)))
 
     async def _reload(self) -> list[str]:
         balancer = self._balancer
@@ -68,25 +73,29 @@ class Reloader:
         return done
 
     async def _follow(self, loaded: Loaded) -> list[str]:
-        """The file wins where both it and an operator changed a key since it was last read."""
-        balancer = self._balancer
-        live = balancer.live
-        outdated = live.outdated(balancer.filed, loaded.config)
-        changes = {path: change for path, change in live.changes.items() if path not in outdated}
-        done = await apply(balancer, live.with_changes(loaded.config, changes))
-        balancer.filed, balancer.documents = loaded
+        """The file wins where both it and an operator changed a key since it was last read; with
+        `on_reload = "file"` it wins everywhere."""
+        balancer, live = self._balancer, self._balancer.live
+        parts = parts_of(loaded.config, loaded.parts)
+        wins = _wins(loaded)
+        changes, outdated = after_reload(balancer, loaded)
+        new = live.with_changes(loaded.config, parts, changes)
+        done = await apply(balancer, new, spoken=[EVERYTHING] if wins else [])
+        balancer.filed, balancer.parts = loaded.config, parts
         live.changes = changes
+        balancer.changed()
         for path in outdated:
-            log.warn("{key} was set live; the file has changed it since, and wins", key=".".join(path))
+            log.warn("{key} was set live; the file {why}, and wins", key=dotted(path), why=_WHY[wins])
         return done
 
-    async def _change_live(self, edit: LiveEdit) -> list[str]:
-        balancer = self._balancer
+    async def _change_live(self, edit: LiveEdit, who: str) -> list[str]:
+        balancer, live = self._balancer, self._balancer.live
         self._check_running()
-        changes = balancer.live.edited(edit)
-        who = next((change.who for change in edit.values() if change is not None), "unset")
-        done = await apply(balancer, balancer.live.with_changes(balancer.filed, changes), Because(who, "set"))
-        balancer.live.changes = changes
+        changes = live.edited(balancer.parts, with_servers(balancer, edit))
+        new = live.with_changes(balancer.filed, balancer.parts, changes)
+        done = await apply(balancer, new, Because(who, "set"), edit.keys())
+        live.changes = changes
+        balancer.changed()
         balancer.events.add("live", "", _some(done), who)
         return done
 
@@ -95,20 +104,21 @@ class Reloader:
             raise Refused("it is shutting down")
 
 
-async def apply(balancer: LoadBalancer, new: Config, because: Because = _FILE) -> list[str]:
+async def apply(
+    balancer: LoadBalancer, new: Config, because: Because = _FILE, spoken: Collection[KeyPath] = ()
+) -> list[str]:
     """Apply the difference between `new` and the settings in force.
 
     Servers that verbs added, removed or weighed stay as they are, where nothing else is said of them
-    than before. Returns what was changed, a line each.
+    than before, but for the keys that are `spoken` of. Returns what was changed, a line each.
     Raises ConfigurationError, with nothing changed, when an endpoint can't be opened or a key can't be
     changed while running.
     """
     old = balancer.config
-    _check_fixed(old, new)
-    balancer.makers.check(_changed(old, new))
+    check_applicable(balancer, new)
     opened = await _open_listeners(balancer, new)
     balancer.name = new.load_balancer.name
-    done = list(_apply_groups(balancer, old, new, because))
+    done = list(_apply_groups(balancer, old, new, because, spoken))
     done += await _apply_listeners(balancer, new, opened, because)
     done += _retire_groups(balancer, old, new, because)
     balancer.config = new
@@ -122,10 +132,32 @@ def _some(lines: Sequence[str]) -> str:
     return f"{shown}; and {more} more" if more > 0 else shown
 
 
+def after_reload(balancer: LoadBalancer, loaded: Loaded) -> Survivors:
+    """What is left of the live changes when a file is followed that was read again."""
+    live, parts = balancer.live, parts_of(*loaded)
+    return Survivors({}, [*live.changes]) if _wins(loaded) else live.surviving(balancer.parts, parts)
+
+
+def _wins(loaded: Loaded) -> bool:
+    """The file's word holds everywhere."""
+    return loaded.config.load_balancer.on_reload == "file"
+
+
+def check_applicable(balancer: LoadBalancer, new: Config) -> None:
+    """Raises ConfigurationError where `new` can't be applied, whether or not its endpoints are free."""
+    _check_fixed(balancer.config, new)
+    balancer.makers.check(_changed(balancer.config, new))
+
+
 def _check_fixed(old: Config, new: Config) -> None:
-    """The console is what a reload may be watched from: it changes with a restart alone."""
+    """The console is what a reload may be watched from: it changes with a restart alone. So does the
+    place of what is kept over one."""
     if old.console != new.console:
         raise ConfigurationError([Problem("console", "can't be changed by a reload: restart")])
+    if old.load_balancer.state_file != new.load_balancer.state_file:
+        raise ConfigurationError(
+            [Problem("load_balancer.state_file", "can't be changed by a reload: restart")]
+        )
 
 
 def _changed(old: Config, new: Config) -> dict[str, GroupSettings]:
@@ -188,24 +220,42 @@ def _overlapping(balancer: LoadBalancer, new: Config, settings: ListenerSettings
     ]
 
 
-def _apply_groups(balancer: LoadBalancer, old: Config, new: Config, because: Because) -> Iterator[str]:
+def _apply_groups(
+    balancer: LoadBalancer, old: Config, new: Config, because: Because, spoken: Collection[KeyPath]
+) -> Iterator[str]:
     for name, settings in new.server_groups.items():
         group = balancer.groups.get(name)
         if group is None:
             balancer.add_group(name, settings)
             yield f"server group {name} added"
-        elif settings != old.server_groups.get(name):
-            yield from _apply_group(group, old.server_groups.get(name), settings, because)
+            continue
+        of_servers = spoken_of(name, spoken)
+        if settings != old.server_groups.get(name):
+            yield from _apply_group(group, old.server_groups.get(name), settings, because, of_servers)
+        elif of_servers and settings.discovery is None:
+            said = said_before(group, group.said, of_servers)
+            yield from _follow_servers(group, said, settings, because, of_servers)
 
 
 def _apply_group(
-    group: ServerGroup, old: GroupSettings | None, new: GroupSettings, because: Because
+    group: ServerGroup,
+    old: GroupSettings | None,
+    new: GroupSettings,
+    because: Because,
+    spoken: Collection[KeyPath],
 ) -> Iterator[str]:
-    said = group.said if old else {}
+    said = said_before(group, group.said, spoken) if old else {}
     group.reconfigure(new)
     yield f"server group {group.name} changed"
     if new.discovery is None:
-        yield from group.merge(said, servers_of(new), because, Origin.FILE)
+        yield from _follow_servers(group, said, new, because, spoken)
+
+
+def _follow_servers(
+    group: ServerGroup, said: Servers, new: GroupSettings, because: Because, spoken: Collection[KeyPath]
+) -> Iterator[str]:
+    yield from group.merge(said, servers_of(new), because, Origin.FILE)
+    take_back(group, new, spoken)
 
 
 async def _apply_listeners(

@@ -159,14 +159,19 @@ class House:
 class Bench:
     """A load balancer on a FakeDataPlane and a `task.Clock`; the wall clock is another, stepped apart."""
 
-    def __init__(self, toml: str, *, start: bool = True) -> None:
+    def __init__(self, of: str | Config, *, start: bool = True) -> None:
+        """A balancer of a configuration, or of the one that a text is."""
         self.clock = Clock()
         self.plane = FakeDataPlane(self.clock)
         self.wall = WALL
         self.world = World(self.clock)
         makers = self.world.makers
         self.balancer = LoadBalancer(
-            config(toml), self.plane, self.clock, makers, lambda: self.wall + self.clock.seconds()
+            config(of) if isinstance(of, str) else of,
+            self.plane,
+            self.clock,
+            makers,
+            lambda: self.wall + self.clock.seconds(),
         )
         if start:
             self.balancer.privilegedStartService()

@@ -10,7 +10,7 @@ from lbtwist.model.address import Address
 from lbtwist.model.plane import Rotation
 from lbtwist.service.loading import Loaded
 from lbtwist.service.reload import Reloader
-from lbtwist.service.verbs import looking, membership, taking_out, whole
+from lbtwist.service.verbs import editing, looking, membership, taking_out
 from tests.service.bench import Bench, address, config
 
 TOML = """
@@ -100,7 +100,7 @@ def test_an_answer_that_removes_too_many_is_held_back_until_it_is_applied(bench:
     answer(bench, 3)
     assert len(bench.rotation()) == 3
     assert problem(bench) == "it would remove 2 of 3 servers (max_removal is 50%)"
-    assert whole.apply(bench.call(), "app").data == [f"{ONE}#1 removed", f"{TWO}#2 removed"]
+    assert editing.apply(bench.call(), "app").data == [f"{ONE}#1 removed", f"{TWO}#2 removed"]
     assert (bench.rotation(), problem(bench)) == ([f"{THREE}#3"], "")
 
 
@@ -110,7 +110,7 @@ def test_what_is_held_back_goes_with_an_answer_that_is_not(bench: Bench) -> None
     answer(bench, 1, 3)
     assert bench.rotation() == [f"{ONE}#1", f"{THREE}#3"]
     with pytest.raises(Refused, match="no answer of the source is held back"):
-        whole.apply(bench.call(), "app")
+        editing.apply(bench.call(), "app")
 
 
 def test_a_source_that_fails_changes_nothing_and_what_was_held_back_stays_so(bench: Bench) -> None:
@@ -118,20 +118,20 @@ def test_a_source_that_fails_changes_nothing_and_what_was_held_back_stays_so(ben
     answer(bench, 3)
     bench.world.source.fail("the file is gone")
     assert (len(bench.rotation()), problem(bench)) == (3, "the file is gone")
-    whole.apply(bench.call(), "app")
+    editing.apply(bench.call(), "app")
     assert bench.rotation() == [f"{THREE}#3"]
 
 
 def test_where_nothing_is_held_back_apply_leaves_the_problem_to_be_seen(bench: Bench) -> None:
     bench.world.source.fail("the file is gone")
     with pytest.raises(Refused, match="held back"):
-        whole.apply(bench.call(), "app")
+        editing.apply(bench.call(), "app")
     assert problem(bench) == "the file is gone"
 
 
 def test_a_group_that_is_not_discovered_has_nothing_to_apply() -> None:
     with pytest.raises(Refused, match="app is not discovered"):
-        whole.apply(Bench("[server_groups.app]\n").call(), "app")
+        editing.apply(Bench("[server_groups.app]\n").call(), "app")
 
 
 def test_rule_18_what_an_operator_removed_stays_so_until_the_source_speaks_of_it_anew(bench: Bench) -> None:
@@ -268,5 +268,5 @@ def test_an_answer_that_was_held_back_is_judged_by_the_networks_when_it_is_appli
     networks = Bench(TOML.replace("10.0.0.0/16", "10.9.0.0/16")).balancer.config
     bench.balancer.config = networks
     with pytest.raises(Refused, match=r"10\.0\.0\.3:80 is not in load_balancer\.server_networks"):
-        whole.apply(bench.call(), "app")
+        editing.apply(bench.call(), "app")
     assert len(bench.rotation()) == 3

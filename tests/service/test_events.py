@@ -124,7 +124,7 @@ def test_reloads_applied_and_refused_and_live_changes_are_events(flush_logged_er
     reloader = Reloader(bench.balancer, lambda: answers.pop(0))
     for _ in range(3):
         reloader.reload().addErrback(lambda failure: failure.trap(ConfigurationError))
-    reloader.change_live({("server_groups", "app", "scheduler"): LiveChange("rr", "ada")})
+    reloader.change_live({("server_groups", "app", "scheduler"): LiveChange("rr", "ada")}, "ada")
     flush_logged_errors()
     assert kinds(bench, "reload", "live") == [
         ("reload", "applied: server group app changed", "file"),

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
 from lbtwist.model.config.group import GroupDefaults, GroupSettings
-from lbtwist.model.config.kind import seconds, whole
+from lbtwist.model.config.kind import one_of, seconds, whole
 from lbtwist.model.config.kinds import ENDPOINT, FILE, FILE_OR_NONE, LABEL, NAME, NETWORKS, PATTERNS, TOKEN
 from lbtwist.model.config.protocol import HTTP, HTTP_LISTENER, IDLE_TIMEOUTS, PROTOCOL, TCP
 from lbtwist.model.config.rules import RuleSettings
@@ -38,6 +38,12 @@ class LoadBalancerSettings(Table):
     )
     shutdown_timeout: Annotated[float, seconds(0, 3600)] = key(
         "How long connections may finish after SIGTERM before the rest is cut (rule 70).", 60.0
+    )
+    on_reload: Annotated[str, one_of("merge", "file")] = key(
+        "What holds when the file is read again. `merge`: what it changed since it was last read is applied, "
+        "what an operator changed live stays, and where both changed the same key the file wins. `file`: it "
+        "wins everywhere (rule 67).",
+        "merge",
     )
     state_file: Annotated[Path | None, FILE_OR_NONE] = key(
         "Where what operators want is kept over a restart (rule 67). Empty: nowhere.",

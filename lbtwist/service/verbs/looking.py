@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import lbtwist
+from lbtwist.model.config.words import dotted
 from lbtwist.model.plane import EVERYTHING, Scope
 from lbtwist.model.reference import parse_reference
 from lbtwist.service.balancer import LoadBalancer
+from lbtwist.service.doings import doings
 from lbtwist.service.verbs import rows
 from lbtwist.service.verbs.verb import Call, Kind, Parameter, Result, Role, Verb
 
@@ -27,7 +29,7 @@ def status(call: Call) -> Result:
             "uptime": round(balancer.clock.seconds() - balancer.started),
             "connections": balancer.plane.tally(EVERYTHING).live,
             "problems": [*balancer.problems, *balancer.state_problems],
-            "live_changes": [".".join(path) for path in balancer.live.changes],
+            "live_changes": [dotted(path) for path in {**balancer.live.changes, **doings(balancer)}],
             "listeners": _narrowed(listeners(call)),
             "groups": _narrow(groups(call).data, rows.GROUP_COLUMNS),
             "servers": _narrow(servers(call).data, rows.SERVER_COLUMNS),

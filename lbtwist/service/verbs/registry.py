@@ -6,13 +6,16 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from lbtwist.service.verbs import (
+    editing,
     explaining,
+    filing,
     following,
     leaving,
     looking,
     membership,
     routing,
     settings,
+    switching,
     taking_out,
     waiting,
     whole,
@@ -29,7 +32,9 @@ _ROOMS = (
     taking_out,
     waiting,
     settings,
-    whole,
+    editing,
+    switching,
+    filing,
     leaving,
 )
 _ALL = tuple(telling(verb) for room in _ROOMS for verb in room.VERBS)

@@ -69,7 +69,7 @@ def listener_row(balancer: LoadBalancer, listener: Listener) -> Row:
         "protocol": listener.settings.protocol,
         "server_group": listener.settings.server_group,
         "rule_groups": list(listener.settings.groups[1:]),
-        "state": "listening" if listener.accepting else "closed",
+        "state": listener.state,
         "connections": tally.live,
         "total": tally.total,
         "refused": tally.failed,

@@ -65,6 +65,8 @@ class Parameter:
     many: bool = False
     """Positional: takes one or more values, given as a list."""
     choices: tuple[str, ...] = ()
+    unless: str = ""
+    """Of standard input: another parameter that, where it is given, is taken instead."""
 
     @property
     def flag(self) -> str:

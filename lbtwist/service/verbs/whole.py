@@ -5,26 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-from twisted.internet.defer import Deferred
-
 from lbtwist.errors import Refused
-from lbtwist.service.balancer import LoadBalancer
 from lbtwist.service.verbs.verb import Call, Kind, Parameter, Result, Role, Verb
-
-
-def reload(call: Call) -> Deferred[Result]:
-    """Read the file again and apply what changed in it, whole or not at all."""
-    balancer: LoadBalancer = call.balancer
-    return balancer.reload().addCallback(lambda changed: Result(changed or ["nothing has changed"]))
-
-
-def apply(call: Call, group: str) -> Result:
-    """Take the answer of a group's source that is held back, because it would remove too many."""
-    balancer: LoadBalancer = call.balancer
-    discovery = balancer.group(group).discovery
-    if discovery is None:
-        raise Refused(f"{group} is not discovered: it has no source")
-    return Result(discovery.apply())
 
 
 def help_for(verbs: Iterable[Verb]) -> Verb:
@@ -65,15 +47,3 @@ def _told(verb: Verb) -> dict[str, object]:
             for parameter in verb.parameters
         ],
     }
-
-
-VERBS = (
-    Verb(
-        "apply",
-        apply,
-        "Takes the answer of a group's source that is held back.",
-        Role.OPERATE,
-        (Parameter("group", Kind.GROUP, required=True),),
-    ),
-    Verb("reload", reload, "Reads the file again and applies what changed in it.", Role.OPERATE),
-)

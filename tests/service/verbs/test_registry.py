@@ -10,7 +10,7 @@ from pkgutil import iter_modules
 import pytest
 
 from lbtwist.service import verbs
-from lbtwist.service.verbs import membership, registry, taking_out, whole
+from lbtwist.service.verbs import editing, membership, registry, switching, taking_out
 from lbtwist.service.verbs.registry import VERBS
 from lbtwist.service.verbs.verb import Kind, Parameter, Role, Verb
 
@@ -65,7 +65,9 @@ def test_who_may_only_read_may_look_and_wait(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "verb", [*membership.VERBS, *taking_out.VERBS, *whole.VERBS], ids=lambda verb: verb.name
+    "verb",
+    [*membership.VERBS, *taking_out.VERBS, *editing.VERBS, *switching.VERBS],
+    ids=lambda verb: verb.name,
 )
 def test_what_changes_something_takes_an_operator(verb: Verb) -> None:
     assert verb.role is Role.OPERATE

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from lbtwist.errors import Refused, UsageError
 from lbtwist.service.live import read_path, read_value
-from lbtwist.service.loading import Loaded
-from lbtwist.service.reload import Reloader
-from lbtwist.service.verbs import looking, membership, settings, taking_out
-from lbtwist.service.verbs.verb import Result
+from lbtwist.service.verbs import membership, settings, taking_out
 from tests.service.bench import Bench, config
+from tests.service.filed import Filed, done
 
 TOML = """
 [listeners.web]
@@ -33,57 +30,9 @@ one = "10.0.1.1:80"
 """
 
 
-class Filed:
-    """A balancer with a file that the test writes."""
-
-    def __init__(self, toml: str = TOML) -> None:
-        self.toml = toml
-        self.bench = Bench(toml)
-        self.reading: Deferred[Loaded] | None = None
-        self.reloader = Reloader(self.bench.balancer, self._read)
-        self.bench.balancer.documents = (tomllib.loads(toml),)
-
-    def _read(self) -> Deferred[Loaded]:
-        return self.reading or succeed(self.loaded())
-
-    def loaded(self) -> Loaded:
-        return Loaded(config(self.toml), (tomllib.loads(self.toml),))
-
-    def set(self, key: str, value: str, **more: Any) -> list[Any]:
-        return done(settings.set_(self.bench.call(), key, value, **more))
-
-    def unset(self, key: str, **more: Any) -> list[Any]:
-        return done(settings.unset(self.bench.call(), key, **more))
-
-    def get(self, key: str | None = None) -> list[dict[str, Any]]:
-        told: list[dict[str, Any]] = settings.get(self.bench.call(), key).data
-        return told
-
-    def reload(self, toml: str) -> list[str]:
-        self.toml = toml
-        changed: list[list[str]] = []
-        self.reloader.reload().addCallback(changed.append)
-        return changed[0]
-
-    @property
-    def live(self) -> list[str]:
-        told: list[str] = looking.status(self.bench.call()).data["live_changes"]
-        return told
-
-
 @pytest.fixture
 def filed() -> Filed:
-    return Filed()
-
-
-def done(answer: Deferred[Result]) -> list[Any]:
-    got: list[Result] = []
-    caught: list[Failure] = []
-    answer.addCallbacks(got.append, caught.append)
-    if caught:
-        caught[0].raiseException()
-    told: list[Any] = got[0].data
-    return told
+    return Filed(TOML)
 
 
 def rotation(filed: Filed) -> Any:
@@ -147,9 +96,8 @@ def test_a_name_with_a_dot_is_quoted(filed: Filed) -> None:
 
 
 def test_a_dry_run_judges_and_sets_nothing(filed: Filed) -> None:
-    assert filed.set("server_groups.app.scheduler", "wlc", dry_run=True) == [
-        "it is valid, and would be applied"
-    ]
+    told = filed.set("server_groups.app.scheduler", "wlc", dry_run=True)
+    assert [line for line in told if line[0] in "+-"] == ["--- lb.toml", "+++ lb.toml", '+scheduler = "wlc"']
     with pytest.raises(Refused):
         filed.set("server_groups.app.scheduler", "nothing", dry_run=True)
     assert (rotation(filed).scheduler, filed.live) == ("wrr", [])
@@ -174,23 +122,63 @@ def test_without_a_reloader_nothing_is_set() -> None:
 # unset
 
 
-def test_with_unset_the_files_value_is_in_force_again(filed: Filed) -> None:
+def test_with_unset_the_default_is_in_force_though_the_file_says_another_value(filed: Filed) -> None:
+    filed.set("server_groups.app.scheduler", "wlc")
+    filed.unset("server_groups.app.scheduler")
+    assert (rotation(filed).scheduler, filed.live) == ("wrr", [])
+    filed.unset("server_groups.app.retries")
+    assert (rotation(filed).retries, filed.live) == (2, ["server_groups.app.retries"])
+    (row,) = filed.get("server_groups.app.retries")
+    assert (row["value"], row["from"]) == (2, "default")
+
+
+def test_a_whole_table_is_unset() -> None:
+    filed = Filed(TOML + "[server_groups.app.health_check]\ninterval = 9\n")
+    filed.unset("server_groups.app.health_check")
+    assert filed.bench.balancer.config.server_groups["app"].health_check is None
+    assert filed.live == ["server_groups.app.health_check"]
+
+
+def test_what_is_written_nowhere_is_not_unset(filed: Filed) -> None:
+    with pytest.raises(Refused, match="is not written in the file, nor was it set live"):
+        filed.unset("server_groups.app.slow_start")
+    filed.unset("server_groups.app.retries")
+    with pytest.raises(Refused, match="is not written"):
+        filed.unset("server_groups.app.retries")
+
+
+def test_what_the_file_needs_is_not_unset(filed: Filed) -> None:
+    with pytest.raises(Refused, match=r"listeners\.web\.endpoint: is required"):
+        filed.unset("listeners.web.endpoint")
+    assert filed.live == []
+
+
+# revert
+
+
+def test_with_revert_the_files_value_is_in_force_again(filed: Filed) -> None:
     filed.set("server_groups.app.scheduler", "wlc")
     filed.set("server_groups.app.retries", "9")
-    filed.unset("server_groups.app.retries")
+    filed.revert("server_groups.app.retries")
     assert (rotation(filed).scheduler, rotation(filed).retries) == ("wlc", 1)
     assert filed.live == ["server_groups.app.scheduler"]
 
 
-def test_what_was_not_set_is_not_unset(filed: Filed) -> None:
-    with pytest.raises(Refused, match="was not set live"):
-        filed.unset("server_groups.app.retries")
+def test_revert_drops_all_below_a_key_and_without_one_all(filed: Filed) -> None:
+    for key, value in {"health_check.interval": "9", "health_check.timeout": "2", "retries": "5"}.items():
+        filed.set(f"server_groups.app.{key}", value)
+    filed.revert("server_groups.app.health_check")
+    assert filed.live == ["server_groups.app.retries"]
+    assert filed.bench.balancer.config.server_groups["app"].health_check is None
+    filed.revert()
+    assert (filed.live, filed.bench.balancer.config) == ([], config(TOML))
 
 
-def test_a_dry_run_takes_nothing_back(filed: Filed) -> None:
-    filed.set("server_groups.app.retries", "9")
-    filed.unset("server_groups.app.retries", dry_run=True)
-    assert rotation(filed).retries == 9
+def test_where_nothing_was_changed_live_there_is_nothing_to_revert(filed: Filed) -> None:
+    with pytest.raises(Refused, match=r"nothing was changed live at server_groups\.app\.retries"):
+        filed.revert("server_groups.app.retries")
+    with pytest.raises(Refused, match=r"nothing was changed live$"):
+        filed.revert()
 
 
 # get
@@ -259,7 +247,7 @@ def test_a_reload_that_does_not_fit_with_what_was_set_is_refused_and_nothing_cha
     assert "timeout: 4 s is longer than interval (3 s)" in caught[0].getErrorMessage()
     assert (filed.bench.balancer.config, len(filed.live)) == (before, 1)
     flush_logged_errors()
-    filed.unset("server_groups.app.health_check.timeout")
+    filed.revert("server_groups.app.health_check.timeout")
     assert filed.reload(filed.toml) == ["server group app changed"]
     filed.bench.balancer.stopService()
 
@@ -319,7 +307,7 @@ def test_a_value_is_read_as_toml_writes_it_and_else_it_is_text(text: str, value:
 
 
 def test_the_address_that_a_server_is_short_for_is_the_files() -> None:
-    filed = Filed()
+    filed = Filed(TOML)
     origins = {
         row["key"].rpartition(".")[2]: row["from"] for row in filed.get("server_groups.app.servers.ecs01")
     }
@@ -328,7 +316,7 @@ def test_the_address_that_a_server_is_short_for_is_the_files() -> None:
 
 
 def test_what_stands_in_a_table_that_was_set_live_is_live() -> None:
-    filed = Filed()
+    filed = Filed(TOML)
     filed.set("server_groups.app.health_check", "{ type = 'tcp', interval = 9 }")
     told = {
         row["key"].rpartition(".")[2]: (row["value"], row["from"])

@@ -1,13 +1,11 @@
 from __future__ import annotations
 
 import pytest
-from twisted.internet.defer import Deferred, succeed
-from twisted.python.failure import Failure
+from twisted.internet.defer import Deferred
 
 from lbtwist.errors import Refused
-from lbtwist.service.verbs import whole
 from lbtwist.service.verbs.registry import VERBS
-from lbtwist.service.verbs.verb import Exit, Result
+from lbtwist.service.verbs.verb import Result
 from tests.service.bench import Bench
 
 
@@ -22,21 +20,6 @@ def result(answer: Result | Deferred[Result]) -> Result:
     got: list[Result] = []
     answer.addCallback(got.append)
     return got[0]
-
-
-@pytest.mark.parametrize(
-    ("changed", "told"), [(["listener web added"], ["listener web added"]), ([], ["nothing has changed"])]
-)
-def test_reload_tells_what_was_changed(bench: Bench, changed: list[str], told: list[str]) -> None:
-    bench.balancer.reload = lambda: succeed(changed)
-    done = result(whole.reload(bench.call()))
-    assert (done.data, done.exit) == (told, Exit.DONE)
-
-
-def test_reload_fails_as_the_reload_did(bench: Bench) -> None:
-    caught: list[Failure] = []
-    whole.reload(bench.call()).addErrback(caught.append)
-    assert caught[0].check(Refused)
 
 
 def test_help_lists_every_verb_and_itself(bench: Bench) -> None:
@@ -61,8 +44,3 @@ def test_help_tells_how_a_verb_is_used(bench: Bench) -> None:
 def test_help_refuses_what_is_no_verb(bench: Bench, verb: str, message: str) -> None:
     with pytest.raises(Refused, match=message):
         VERBS["help"].run(bench.call(), verb)
-
-
-def test_apply_is_for_groups_that_are_discovered(bench: Bench) -> None:
-    with pytest.raises(Refused, match="app is not discovered"):
-        whole.apply(bench.call(), "app")
