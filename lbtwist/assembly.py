@@ -24,6 +24,9 @@ from lbtwist.service.state.recall import recall
 from lbtwist.service.state.unkept import warn_once
 from lbtwist.service.verbs.registry import VERBS
 
+HISTORY = "console-history"
+"""A directory beside the state file."""
+
 log = Logger()
 
 
@@ -67,7 +70,16 @@ def in_process(config: Config, reactor: Any) -> LoadBalancer:
 
 def console(settings: ConsoleSettings, balancer: LoadBalancer, reactor: Any) -> ConsoleService:
     """The SSH console over `balancer`."""
-    namespace = {"app": balancer, "reactor": reactor}
-    service = ConsoleService(settings, VERBS, balancer, Names(balancer), reactor, namespace, balancer.events)
+    state = balancer.config.load_balancer.state_file
+    service = ConsoleService(
+        settings,
+        VERBS,
+        balancer,
+        Names(balancer),
+        reactor,
+        {"app": balancer, "reactor": reactor},
+        balancer.events,
+        state and state.with_name(HISTORY),
+    )
     balancer.host_key = lambda: service.fingerprint
     return service

@@ -5,15 +5,20 @@ from __future__ import annotations
 import keyword
 import re
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from os.path import commonprefix
 from typing import Any, Protocol
 
 from lbtwist.console.command import typed
 from lbtwist.service.verbs.verb import Kind, Parameter, Role, Verb
 
-_PYTHON_NAME = re.compile(r"(?<![\w.\])])[A-Za-z_][\w.]*$")
+_SUBSCRIPT = r"""\[(?:"[^"\\]*"|'[^'\\]*'|\d+)\]"""
+_PATH = re.compile(
+    rf"""(?<![\w.\])])(?P<path>[A-Za-z_]\w*(?:\.\w+|{_SUBSCRIPT})*?)(?:\.(?P<name>\w*)|\[(?P<key>(?:["'][^"'\\]*)?))$"""
+)
+_NAME = re.compile(r"""(?<![\w.\])"'])[A-Za-z_]\w*$""")
+_STEP = re.compile(r"""\.?(?P<name>\w+)|\[(?:"(?P<double>[^"]*)"|'(?P<single>[^']*)'|(?P<index>\d+))\]""")
 
 
 class INames(Protocol):
@@ -31,6 +36,9 @@ class INames(Protocol):
     def listeners(self) -> list[str]:
         """Listeners: `web`."""
 
+    def keys(self, begun: str) -> list[str]:
+        """Paths of settings that may come of `begun`, a step longer."""
+
 
 @dataclass(frozen=True, slots=True)
 class Completion:
@@ -39,14 +47,15 @@ class Completion:
     typed: str
     """What there is of the word."""
     words: tuple[str, ...] = ()
+    end: str = " "
+    """What ends a word that is whole."""
 
     @property
     def more(self) -> str:
-        """What can be added to the line without a choice; a space ends a word that is whole."""
+        """What can be added to the line without a choice."""
         common = commonprefix(self.words)[len(self.typed) :]  # noqa: RUF071 - by character
-        return (
-            common + " " if len(self.words) == 1 and not self.words[0].endswith((".", "=", "/")) else common
-        )
+        whole = len(self.words) == 1 and not self.words[0].endswith((".", "=", "/"))
+        return common + self.end if whole else common
 
 
 def complete_command(line: str, verbs: Mapping[str, Verb], role: Role, names: INames) -> Completion:
@@ -123,6 +132,8 @@ def _values(parameter: Parameter, word: str, verbs: Mapping[str, Verb], names: I
             return names.listeners()
         case Kind.VERB:
             return verbs
+        case Kind.KEY:
+            return names.keys(word)
         case Kind.TIMEOUT:
             return ["never"]
         case _:
@@ -130,28 +141,46 @@ def _values(parameter: Parameter, word: str, verbs: Mapping[str, Verb], names: I
 
 
 def complete_python(line: str, namespace: Mapping[str, Any]) -> Completion:
-    """What the name at the end of `line` may become: a name, or an attribute of what it denotes.
+    """What the end of `line` may become: a name, an attribute, or a key in brackets.
 
-    Attributes are looked up, nothing is called but the properties on the way;
-    where one raises, nothing is offered.
+    What stands before it is looked up, attribute by attribute and key by key; nothing is called but the
+    properties on the way. Where one raises, nothing is offered.
     """
-    match = _PYTHON_NAME.search(line)
+    if (name := _NAME.search(line)) is not None:
+        return replace(_matching(name.group(), [*namespace, *keyword.kwlist]), end="")
+    match = _PATH.search(line)
     if match is None:
         return Completion("")
-    path, dot, word = match.group().rpartition(".")
-    if not dot:
-        found = _matching(word, [*namespace, *keyword.kwlist])
-        return found if word else Completion(word)
-    attributes = [name for name in _attributes(path, namespace) if word.startswith("_") or name[:1] != "_"]
-    return _matching(word, attributes)
+    if match["key"] is None:
+        word = match["name"]
+        names = _looked_up(match["path"], namespace, dir)
+        return replace(_matching(word, (n for n in names if word[:1] == "_" or n[:1] != "_")), end="")
+    quote = match["key"][:1] or '"'
+    keys = _looked_up(match["path"], namespace, _keys)
+    return replace(_matching(match["key"], (f"{quote}{key}{quote}]" for key in keys)), end="")
 
 
-def _attributes(path: str, namespace: Mapping[str, Any]) -> list[str]:
-    first, *rest = path.split(".")
+def _looked_up(path: str, namespace: Mapping[str, Any], tell: Callable[[Any], list[str]]) -> list[str]:
+    """What `tell` says of what `path` denotes."""
+    first, *rest = _STEP.finditer(path)
     try:
-        value = namespace[first]
-        for name in rest:
-            value = getattr(value, name)
-        return dir(value)
+        value = namespace[first["name"]]
+        for step in rest:
+            value = _follow(value, step)
+        return tell(value)
     except Exception:  # any object's own code may run here
         return []
+
+
+def _follow(value: Any, step: re.Match[str]) -> Any:
+    if step["name"] is not None:
+        return getattr(value, step["name"])
+    if step["index"] is not None:
+        return value[int(step["index"])]
+    return value[step["double"] if step["double"] is not None else step["single"]]
+
+
+def _keys(value: Any) -> list[str]:
+    """The keys of a mapping that can stand between quotes."""
+    keys = value if isinstance(value, Mapping) else ()
+    return [key for key in keys if isinstance(key, str) and key.isprintable() and not set(key) & set("\"'\\")]

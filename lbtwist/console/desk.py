@@ -9,6 +9,7 @@ from typing import Any
 from twisted.internet.interfaces import IReactorTime
 
 from lbtwist.console.completion import INames
+from lbtwist.console.history import Histories
 from lbtwist.service.events import Events
 from lbtwist.service.verbs.verb import Verb
 
@@ -25,3 +26,5 @@ class Desk:
     """For an admin's Python, beside `lb`."""
     events: Events = field(default_factory=Events)
     """Hears of logins and of what operators change."""
+    histories: Histories = field(default_factory=Histories)
+    """What was entered at the prompt."""

@@ -9,7 +9,6 @@ longer than the terminal. What it reads keys with is used: `keyboard.Keyboard`.
 from __future__ import annotations
 
 import codecs
-from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -17,15 +16,19 @@ from twisted.conch.insults.insults import TerminalProtocol
 
 from lbtwist.console.command import MAX_LINE
 from lbtwist.console.completion import Completion
+from lbtwist.console.history import History
 from lbtwist.console.keyboard import SEQUENCES
 from lbtwist.console.text import escape, pad, width_of
 
-HISTORY = 500
-"""Lines that a session remembers."""
 MAX_OFFERED = 200
 """Words that Tab lists."""
 
+MAX_PASTE = 65536
+"""Bytes of what is pasted on several lines."""
+
 _BELL = "\a"
+TAB = "\t"
+_NEW_LINE = "⏎"
 
 
 class LineEditor(TerminalProtocol):
@@ -33,11 +36,12 @@ class LineEditor(TerminalProtocol):
 
     terminal: Any
 
-    def __init__(self, width: int = 80) -> None:
+    def __init__(self, width: int = 80, history: History | None = None) -> None:
         self.width = width
         self.text = ""
         self.cursor = 0
-        self._history: deque[str] = deque(maxlen=HISTORY)
+        self._history = History() if history is None else history
+        self._paste: str | None = None
         self._back = 0
         self._kept = ""
         self._shown: tuple[object, ...] | None = None
@@ -69,6 +73,7 @@ class LineEditor(TerminalProtocol):
             b"\x04": self._end_of_input,
             b"word-left": lambda: self._goto(self._word_start()),
             b"word-right": lambda: self._goto(self._word_end()),
+            b"paste": self._paste_begins,
         }
         self._meta = {b"b": b"word-left", b"f": b"word-right", b"\x7f": b"\x17"}
 
@@ -78,6 +83,11 @@ class LineEditor(TerminalProtocol):
     def lead(self) -> str:
         """What stands before the line; printable."""
         raise NotImplementedError
+
+    @property
+    def lead_on(self) -> str:
+        """What stands before each further line of what was pasted; printable."""
+        return self.lead
 
     def line_received(self, line: str) -> None:
         """A line was entered. The cursor stands at the start of the next one."""
@@ -104,6 +114,9 @@ class LineEditor(TerminalProtocol):
     def keystrokeReceived(self, keyID: bytes, modifier: Any) -> None:
         if modifier == self.terminal.ALT:
             keyID = self._meta.get(keyID, b"")
+        if self._paste is not None:
+            self._take_pasted(keyID)
+            return
         action = self._keys.get(keyID)
         if action is not None:
             action()
@@ -111,9 +124,11 @@ class LineEditor(TerminalProtocol):
             self._insert(self._decoder.decode(keyID))
 
     def unhandledControlSequence(self, seq: bytes) -> None:
-        action = self._keys.get(SEQUENCES.get(seq, b""))
-        if action is not None:
-            action()
+        name = SEQUENCES.get(seq, b"")
+        if name == b"pasted":
+            self._paste_ends()
+        elif name in self._keys and self._paste is None:
+            self._keys[name]()
 
     def terminalSize(self, width: int, height: int) -> None:
         self.width = width
@@ -139,7 +154,7 @@ class LineEditor(TerminalProtocol):
     def _window(self) -> tuple[str, str]:
         """What of the line fits beside the lead, before and after the cursor."""
         room = max(self.width - width_of(self.lead) - 1, 1)
-        before, after = escape(self.text[: self.cursor]), escape(self.text[self.cursor :])
+        before, after = _on_one_line(self.text[: self.cursor]), _on_one_line(self.text[self.cursor :])
         while width_of(before) > room:
             before = before[max(len(before) - room, 1) :]
         left = room - width_of(before)
@@ -166,7 +181,8 @@ class LineEditor(TerminalProtocol):
     # Keys.
 
     def _insert(self, text: str) -> None:
-        if len(self.text.encode()) + len(text.encode()) > MAX_LINE:
+        limit = MAX_PASTE if "\n" in self.text + text else MAX_LINE
+        if len(self.text.encode()) + len(text.encode()) > limit:
             self.write(_BELL)
             return
         self._keep(self.text[: self.cursor] + text + self.text[self.cursor :], self.cursor + len(text))
@@ -219,12 +235,40 @@ class LineEditor(TerminalProtocol):
             self.ended()
 
     def _enter(self) -> None:
-        self.draw()
-        self.new_line()
+        if "\n" in self.text:
+            self._draw_lines()
+        else:
+            self.draw()
+            self.new_line()
         line, self._back = self.take(), 0
-        if line.strip() and (not self._history or self._history[-1] != line):
-            self._history.append(line)
+        self._history.add(line)
         self.line_received(line)
+
+    def _draw_lines(self) -> None:
+        """What was pasted, each line below the other."""
+        self.hide()
+        lead = self.lead
+        for line in self.text.split("\n"):
+            self.write(f"{lead}{self.highlight(escape(line, keep=TAB))}\n")
+            lead = self.lead_on
+
+    def _paste_begins(self) -> None:
+        self._paste = ""
+
+    def _take_pasted(self, key: bytes) -> None:
+        """No key does anything in a paste but Control-C, which drops it: its end may never come."""
+        assert self._paste is not None
+        if key == b"\x03":
+            self._paste = None
+            self.interrupted()
+        elif len(key) == 1 and len(self._paste) <= MAX_PASTE:
+            self._paste += self._decoder.decode(key)
+
+    def _paste_ends(self) -> None:
+        pasted, self._paste = self._paste or "", None
+        lines = pasted.replace("\r\n", "\n").replace("\r", "\n").rstrip("\n")
+        text = "".join(c for c in lines if c.isprintable() or c in f"\n{TAB}")
+        self._insert(text if "\n" in text else text.replace(TAB, " "))
 
     def take(self) -> str:
         """The line, which is then empty."""
@@ -239,7 +283,7 @@ class LineEditor(TerminalProtocol):
         if self._back == 0:
             self._kept = self.text
         self._back = back
-        line = self._history[-back] if back else self._kept
+        line = self._history.back(back) if back else self._kept
         self._keep(line, len(line))
 
     def _complete(self) -> None:
@@ -263,3 +307,7 @@ class LineEditor(TerminalProtocol):
         if len(words) > MAX_OFFERED:
             self.write(f"and {len(words) - MAX_OFFERED} more\n")
         self._goto(cursor)
+
+
+def _on_one_line(text: str) -> str:
+    return escape(text.replace("\n", _NEW_LINE))

@@ -18,8 +18,13 @@ SEQUENCES = {
     b"\x1b[OF": b"[END]",
     b"\x1b[1;5C": b"word-right",
     b"\x1b[1;5D": b"word-left",
+    b"\x1b[200~": b"paste",
+    b"\x1b[201~": b"pasted",
 }
-"""What insults leaves to us: the keys in application mode, and Control with an arrow."""
+"""What insults leaves to us: the keys in application mode, Control with an arrow, and the ends of what is
+pasted, where the terminal marks them (xterm's bracketed paste)."""
+PASTES, PASTES_NOT = b"\x1b[?2004h", b"\x1b[?2004l"
+"""Ask a terminal to mark what is pasted, or not to."""
 
 
 class Keyboard(ServerProtocol):

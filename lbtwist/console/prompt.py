@@ -61,14 +61,19 @@ class Prompt:
         """Whether `line` asks to end the session."""
         return not self.continued and line.strip() in LEAVING and line.strip() not in self._desk.verbs
 
+    def lines(self, text: str) -> list[str]:
+        """What was pasted, as it is to be submitted: Python as a whole, commands line by line."""
+        return [text] if self._is_python(text) else text.split("\n")
+
     def submit(self, line: str) -> Deferred[int]:
         """Run `line`: a Deferred of its exit status, which never fails."""
         if not self.continued and not line.strip():
             return succeed(int(Exit.DONE))
-        if len(line.encode()) > MAX_LINE:
+        python = self._is_python(line)
+        if len(line.encode()) > MAX_LINE and not (python and "\n" in line):
             self._output.err(f"the line is longer than {MAX_LINE} bytes\n")
             return succeed(int(Exit.USAGE))
-        self._running = self._python_line(line) if self._is_python(line) else self._command_line(line)
+        self._running = self._python_line(line) if python else self._command_line(line)
         return self._running.addBoth(self._ended)
 
     def interrupt(self) -> None:

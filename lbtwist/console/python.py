@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, ExitStack, redirect_stdout
 from functools import partial
 from io import TextIOBase
 from pprint import pformat
+from textwrap import dedent
 from types import CodeType, coroutine
 from typing import Any, TypeVar, cast
 
@@ -85,14 +86,16 @@ class Interpreter:
     def push(self, line: str) -> Deferred[bool] | None:
         """Take a line: None while the statement goes on, else a Deferred of whether it did well.
 
+        Several lines at once are whole: nothing more is awaited.
         The Deferred never fails. Cancelling it stops the waiting.
         """
-        self._lines.append(line)
+        pasted = "\n" in line
+        self._lines.append(dedent(line) if pasted and not self._lines else line)
         source = "\n".join(self._lines)
         try:
             if len(source) > MAX_SOURCE:
                 raise SyntaxError(f"a statement of more than {MAX_SOURCE} characters")
-            if self._compile(source, FILENAME, "single") is None:
+            if not pasted and self._compile(source, FILENAME, "single") is None:
                 return None
             parts = _parts(source)
         except (SyntaxError, ValueError, OverflowError, RecursionError, MemoryError) as error:

@@ -19,6 +19,7 @@ from twisted.python.failure import Failure
 
 from lbtwist.console.completion import INames
 from lbtwist.console.desk import Desk
+from lbtwist.console.history import Histories
 from lbtwist.console.hostkey import load_host_key
 from lbtwist.console.keys import RoleFiles, fingerprint
 from lbtwist.console.ssh import ConsoleFactory
@@ -78,10 +79,20 @@ class ConsoleService(Service):
         reactor: Any,
         namespace: Mapping[str, Any] | None = None,
         events: Events | None = None,
+        histories: Path | None = None,
     ) -> None:
+        """`histories` is the directory where what was entered at the prompt is kept; None keeps nothing."""
         self._settings = settings
         self._reactor = reactor
-        self._desk = Desk(verbs, balancer, names, reactor, dict(namespace or {}), events or Events())
+        self._desk = Desk(
+            verbs,
+            balancer,
+            names,
+            reactor,
+            dict(namespace or {}),
+            events or Events(),
+            Histories(histories),
+        )
         self._key: Key | None = None
         self._factory: ConsoleFactory | None = None
         self._port: IListeningPort | None = None

@@ -170,7 +170,12 @@ class SessionChannel(SSHChannel):
     def _shell(self, data: bytes) -> bool:
         if self._terminal is None:
             return self._start(lambda: Script(self, self._desk, self._caller))
-        return self._start(lambda: Shell(self, self._desk, self._caller, self._size[0], self._colors))
+        return self._start(self._make_shell)
+
+    def _make_shell(self) -> Shell:
+        user: Any = self.avatar
+        history = self._desk.histories.of(user.identity.fingerprint)
+        return Shell(self, self._desk, self._caller, self._size[0], self._colors, history)
 
     def _exec(self, data: bytes) -> bool:
         text = getNS(data)[0].decode()

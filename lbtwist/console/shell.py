@@ -13,7 +13,8 @@ from lbtwist.console.completion import Completion
 from lbtwist.console.desk import Desk
 from lbtwist.console.editor import LineEditor
 from lbtwist.console.face import Line
-from lbtwist.console.keyboard import Keyboard
+from lbtwist.console.history import History
+from lbtwist.console.keyboard import PASTES, PASTES_NOT, Keyboard
 from lbtwist.console.output import Screen
 from lbtwist.console.prompt import Prompt, is_command
 from lbtwist.console.text import Style
@@ -28,9 +29,16 @@ class Colored(LineEditor):
     """The editor of a prompt."""
 
     def __init__(
-        self, shell: Shell, prompt: Prompt, width: int, python: bool, colors: bool, desk: Desk
+        self,
+        shell: Shell,
+        prompt: Prompt,
+        width: int,
+        python: bool,
+        colors: bool,
+        desk: Desk,
+        history: History | None,
     ) -> None:
-        super().__init__(width)
+        super().__init__(width, history)
         self._shell = shell
         self._prompt = prompt
         self._python = python
@@ -40,6 +48,10 @@ class Colored(LineEditor):
     @property
     def lead(self) -> str:
         return _LEAD_CONTINUED if self._prompt.continued else _LEAD
+
+    @property
+    def lead_on(self) -> str:
+        return _LEAD_CONTINUED
 
     @property
     def editing(self) -> bool:
@@ -77,11 +89,21 @@ class Shell:
     something that an earlier line has begun, is written above that line.
     """
 
-    def __init__(self, line: Line, desk: Desk, caller: Caller, width: int, colors: bool) -> None:
+    def __init__(
+        self,
+        line: Line,
+        desk: Desk,
+        caller: Caller,
+        width: int,
+        colors: bool,
+        history: History | None = None,
+    ) -> None:
         self._line = line
+        self._marks_pastes = colors
         self._screen = Screen(self, lambda: self._editor.width, colors)
         self._prompt = Prompt(desk, caller, self._screen)
-        self._editor = Colored(self, self._prompt, width, caller.role is Role.ADMIN, colors, desk)
+        python = caller.role is Role.ADMIN
+        self._editor = Colored(self, self._prompt, width, python, colors, desk, history)
         self._keyboard = Keyboard(lambda: self._editor)
         self._running: Deferred[None] | None = None
         self._ahead = b""
@@ -111,6 +133,7 @@ class Shell:
     def open(self) -> None:
         """Show the first prompt."""
         self._keyboard.makeConnection(_Terminal(self._line))
+        self._mark_pastes(PASTES)
         self._editor.draw()
 
     def received(self, data: bytes) -> None:
@@ -147,6 +170,8 @@ class Shell:
         if self._prompt.leaves(text):
             self.leave()
             return
+        text, *others = self._prompt.lines(text)
+        self._ahead = b"".join(f"{line}\r".replace("\t", " ").encode() for line in others) + self._ahead
         self._entering = True
         running = self._prompt.submit(text)
         self._entering = False
@@ -158,7 +183,12 @@ class Shell:
         if not self._left:
             self._left = True
             self._editor.new_line()
+            self._mark_pastes(PASTES_NOT)
             self._line.exit(Exit.DONE)
+
+    def _mark_pastes(self, sequence: bytes) -> None:
+        if self._marks_pastes:
+            self._line.send(sequence)
 
     def _type(self, data: bytes) -> None:
         """Give `data` to the editor up to the end of a line that goes on running; the rest waits."""

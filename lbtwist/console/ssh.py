@@ -195,7 +195,7 @@ class ConsoleFactory(SSHFactory):
         self._connections: dict[ConsoleTransport, None] = {}  # in the order they came
         self._empty: Deferred[None] | None = None
 
-    def buildProtocol(  # type: ignore[override] - IProtocolFactory may answer None
+    def buildProtocol(  # type: ignore[override]  # as IProtocolFactory has it
         self, addr: IAddress | None
     ) -> ConsoleTransport | None:
         """None, which closes the connection, for a source that comes too often."""

@@ -54,6 +54,11 @@ class FakeNames:
     def listeners(self) -> list[str]:
         return ["web", "admin-web"]
 
+    def keys(self, begun: str) -> list[str]:
+        if begun.startswith("server_groups."):
+            return ["server_groups.api.", "server_groups.app."]
+        return ["listeners.", "server_groups."]
+
 
 def status(call: Call) -> Result:
     call.balancer.note(call, "status")

@@ -51,6 +51,20 @@ def test_a_request_s_way_is_asked_of_a_listener() -> None:
     assert of("route web /a --c") == ("--client", "--cookie")
 
 
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("get ", ("listeners.", "server_groups.")),
+        ("set ser", ("server_groups.",)),
+        ("set server_groups.a", ("server_groups.api.", "server_groups.app.")),
+        ("unset server_groups.ap", ("server_groups.api.", "server_groups.app.")),
+        ("set server_groups.app.x ", ()),
+    ],
+)
+def test_the_paths_of_settings_are_offered(line: str, words: tuple[str, ...]) -> None:
+    assert complete_command(line, registry.VERBS, Role.ADMIN, FakeNames()).words == words
+
+
 def test_a_role_is_offered_its_own_verbs() -> None:
     assert offered("", Role.READ) == ("servers", "status", "wait")
     assert "remove" in offered("", Role.OPERATE)
@@ -87,6 +101,40 @@ def test_python_names_and_attributes() -> None:
     assert complete_python("thing._h", namespace).words == ("_hidden",)
     assert "_hidden" not in complete_python("thing.", namespace).words
     assert complete_python("awa", namespace).words == ("await",)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ('x = groups["', ('"api"]', '"app"]')),
+        ("groups['ap", ("'api']", "'app']")),
+        ("groups[", ('"api"]', '"app"]')),
+        ('groups["app"].col', ("colour",)),
+        ("groups['app'].", ("call", "called", "colour")),
+        ("rows[1].col", ("colour",)),
+        ('f(groups["api"].cal', ("call", "called")),
+        ('rows[0]["', ('"k"]',)),
+        ('groups["none"].', ()),
+        ("rows[9].", ()),
+        ('groups["app"]["', ()),
+        ("groups.", ()),
+    ],
+)
+def test_keys_in_brackets_and_what_is_behind_them(line: str, words: tuple[str, ...]) -> None:
+    thing = Thing()
+    groups = {"app": thing, "api": thing, 3: thing, "it's": thing, "a\nb": thing}
+    namespace = {"groups": groups, "rows": [{"k": 1}, thing]}
+    found = complete_python(line, namespace)
+    assert tuple(word for word in found.words if "broken" not in word) == (
+        tuple(name for name in dir({}) if name[:1] != "_") if line == "groups." else words
+    )
+    assert thing.called == 0
+
+
+def test_python_is_completed_without_a_space_after_it() -> None:
+    assert complete_python('groups["ap', {"groups": {"app": 1}}).more == 'p"]'
+    assert complete_python("grou", {"groups": 1}).more == "ps"
+    assert complete_python("thing.colo", {"thing": Thing()}).more == "ur"
 
 
 @pytest.mark.parametrize(

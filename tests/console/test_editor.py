@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lbtwist.console.completion import Completion
-from lbtwist.console.editor import LineEditor
+from lbtwist.console.editor import MAX_PASTE, LineEditor
 from lbtwist.console.keyboard import MAX_SEQUENCE, Keyboard
 
 _PIECE = re.compile(r"\x1b\[(\d*)([A-Za-z])|(.)", re.DOTALL)
@@ -194,6 +194,52 @@ def test_tab_with_nothing_to_offer_rings() -> None:
 def test_the_length_of_a_line_is_bounded() -> None:
     typing = Typing().type("ß" * 5000)
     assert len(typing.editor.text.encode()) == 8192
+
+
+def pasted(text: str) -> str:
+    return f"\x1b[200~{text}\x1b[201~"
+
+
+def test_what_is_pasted_runs_nothing_and_completes_nothing() -> None:
+    typing = Typing()
+    typing.editor.words = ("remove",)
+    typing.type("x = " + pasted("rem\tove\r\n") + "!")
+    assert (typing.editor.text, typing.editor.lines, typing.terminal.text) == (
+        "x = rem ove!",
+        [],
+        "> x = rem ove!",
+    )
+
+
+def test_lines_that_are_pasted_are_shown_on_one_and_entered_together() -> None:
+    typing = Typing().type(pasted("def f():\r\tif 1:\r\n\r\n\t\treturn 1\n\n"))
+    assert typing.terminal.text == r"> def f():⏎\tif 1:⏎⏎\t\treturn 1"
+    typing.type("\r")
+    assert typing.editor.lines == ["def f():\n\tif 1:\n\n\t\treturn 1"]
+    assert typing.terminal.above == ["> def f():", "> \tif 1:", ">", "> \t\treturn 1"]
+    typing.type(UP)
+    assert typing.editor.text == "def f():\n\tif 1:\n\n\t\treturn 1"
+
+
+def test_controls_in_what_is_pasted_do_nothing() -> None:
+    typing = Typing().type("ab" + pasted("\x01c\x7f\x04\x17\x1b[D\x1b[1;5Dd"))
+    assert (typing.editor.text, typing.editor.ends) == ("abcd", 0)
+
+
+def test_what_is_pasted_is_bounded() -> None:
+    typing = Typing().type(pasted("a\n" + "x" * (2 * MAX_PASTE)))
+    assert (typing.editor.text, typing.terminal.bells) == ("", 1)
+    typing.type(pasted("a\n" + "x" * (MAX_PASTE - 2)))
+    assert len(typing.editor.text) == MAX_PASTE
+    typing.type("b")
+    assert len(typing.editor.text) == MAX_PASTE
+    one_line = Typing().type(pasted("x" * 9000))
+    assert (one_line.editor.text, one_line.terminal.bells) == ("", 1)
+
+
+def test_control_c_ends_a_paste_whose_end_does_not_come() -> None:
+    typing = Typing().type("\x1b[200~abc\x03def")
+    assert (typing.editor.text, typing.editor.interrupts) == ("def", 1)
 
 
 def test_an_escape_sequence_without_end_is_dropped() -> None:

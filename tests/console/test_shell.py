@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from twisted.internet.defer import Deferred
 
+from lbtwist.console.history import History
 from lbtwist.console.shell import MAX_AHEAD, Shell
 from lbtwist.service.verbs.verb import Caller, Result
 from tests.console.fakes import FakeBalancer
@@ -169,3 +170,54 @@ def test_nothing_of_data_moves_the_cursor() -> None:
     session.type("servers\rprint('\\x1b[2J')\rlb.servers()\r")
     assert b"\x1b[2J" not in session.line.out
     assert b"\x9b" not in session.line.out
+
+
+FUNCTION = "    def double(x):\r\n\r\n        return 2 * x\r\n\r\n    double(21)\r\n"
+
+
+def test_a_function_that_is_pasted_runs_as_a_whole_when_it_is_entered() -> None:
+    session = Session(ADMIN).type(f"\x1b[200~{FUNCTION}\x1b[201~")
+    assert session.above == []
+    session.type("\r")
+    assert session.above == [
+        "lb>     def double(x):",
+        "...",
+        "...         return 2 * x",
+        "...",
+        "...     double(21)",
+        "42",
+    ]
+    assert session.shown == "lb> "
+
+
+def test_what_goes_on_a_statement_may_be_pasted() -> None:
+    session = Session(ADMIN).type("if 1:\r\x1b[200~  x = 6\r  print(x * 7)\r\x1b[201~\r")
+    assert session.above[-1] == "42"
+    assert session.shown == "lb> "
+
+
+def test_commands_that_are_pasted_run_one_after_the_other_in_every_role() -> None:
+    for caller in (OPERATOR, ADMIN):
+        session = Session(caller).type("\x1b[200~remove app/ecs01 --wait\rservers api\r\tstatus\x1b[201~\r")
+        assert session.asked == ["remove"]
+        session.balancer.waits[0].callback(Result("done"))
+        assert session.asked == ["remove", "servers", "status"]
+
+
+def test_a_terminal_is_asked_to_mark_what_is_pasted_until_the_session_ends() -> None:
+    session = Session(colors=True)
+    assert session.line.out.startswith(b"\x1b[?2004h")
+    session.type("exit\r")
+    assert session.line.out.count(b"\x1b[?2004l") == 1
+    assert b"2004" not in Session(colors=False).type("exit\r").line.out
+
+
+def test_what_was_entered_in_another_session_comes_back() -> None:
+    history = History()
+    for text in ("servers api\r", "\x1b[A\r"):
+        line = Screened()
+        balancer = FakeBalancer()
+        shell = Shell(line, make_desk(balancer), OPERATOR, 60, False, history)
+        shell.open()
+        shell.received(text.encode())
+        assert [asked[1] for asked in balancer.asked] == ["servers"]

@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import shlex
+
+import pytest
+
 from lbtwist.service.names import Names
-from lbtwist.service.verbs import membership, taking_out
+from lbtwist.service.verbs import membership, settings, taking_out
 from tests.service.bench import Bench
 
 TOML = """
@@ -44,3 +48,39 @@ def test_names_are_those_of_this_moment() -> None:
     names = Names(bench.balancer)
     taking_out.remove(bench.call(), ["api/a"])
     assert names.servers() == ["api/b", "app/10.0.0.1:80"]
+
+
+@pytest.mark.parametrize(
+    ("begun", "offered"),
+    [
+        ("", "listeners."),
+        ("server_groups.app.sch", "server_groups.app.scheduler"),
+        ("server_groups.app.", "server_groups.app.connection_draining."),
+        ("server_groups.app.connection_draining.", "server_groups.app.connection_draining.timeout"),
+        ("server_groups.app.servers.", r"server_groups.app.servers.\"10.0.0.1:80\"."),
+        (r"server_groups.app.servers.\"10.0", r"server_groups.app.servers.\"10.0.0.1:80\"."),
+        (r"server_groups.app.servers.\"10.0.0.1:80\".", r"server_groups.app.servers.\"10.0.0.1:80\".weight"),
+        ('server_groups.app.servers."10.0.0.1:80".w', 'server_groups.app.servers."10.0.0.1:80".weight'),
+    ],
+)
+def test_paths_of_settings_are_offered_a_step_at_a_time(begun: str, offered: str) -> None:
+    names = Names(Bench(TOML).balancer)
+    assert offered in names.keys(begun)
+
+
+@pytest.mark.parametrize("begun", ["nothing.", "server_groups.app.scheduler.x", "server_groups..", "a.\\"])
+def test_no_path_goes_on_from_nothing(begun: str) -> None:
+    assert Names(Bench(TOML).balancer).keys(begun) == []
+
+
+def test_every_path_that_is_offered_can_be_read_once_it_is_whole() -> None:
+    bench = Bench(TOML)
+    names, waiting = Names(bench.balancer), [""]
+    seen: list[str] = []
+    while waiting:
+        for key in names.keys(waiting.pop()):
+            (waiting if key.endswith(".") else seen).append(key)
+    assert len(seen) > 40
+    for key in seen:
+        (word,) = shlex.split(key)
+        assert settings.get(bench.call(), word).data[0]["key"]

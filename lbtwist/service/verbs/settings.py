@@ -114,7 +114,7 @@ def _stands(balancer: LoadBalancer, changes: Changes, path: KeyPath) -> bool:
     return balancer.written(path) or any(each[: len(path)] == path for each in changes)
 
 
-_KEY = Parameter("key", Kind.TEXT, "its path, as server_groups.app.scheduler", required=True)
+_KEY = Parameter("key", Kind.KEY, "its path, as server_groups.app.scheduler", required=True)
 
 VERBS = (
     Verb(
@@ -122,7 +122,7 @@ VERBS = (
         get,
         "Tells the value of a setting, or of all, and where it comes from.",
         Role.READ,
-        (Parameter("key", Kind.TEXT, "its path; a table's tells all in it"),),
+        (Parameter("key", Kind.KEY, "its path; a table's tells all in it"),),
         COLUMNS,
     ),
     Verb(

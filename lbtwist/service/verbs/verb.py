@@ -45,6 +45,8 @@ class Kind(Enum):
     """Seconds, or `500ms`, `30s`, `5m`, `1h`; given to the function as a float."""
     TIMEOUT = "timeout"
     """A duration, or `never`, which is given as math.inf."""
+    KEY = "key"
+    """The path of a setting in the file."""
     TEXT = "text"
     VERB = "verb"
     FLAG = "flag"
