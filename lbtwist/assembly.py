@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -10,17 +11,21 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
 from lbtwist.console.service import ConsoleService
+from lbtwist.errors import ConfigurationError
 from lbtwist.model.config import Config, ConsoleSettings, warnings
+from lbtwist.model.state.document import Setting
 from lbtwist.service.balancer import LoadBalancer
 from lbtwist.service.filing import Filing
-from lbtwist.service.loading import Loaded, load
+from lbtwist.service.live import LiveSettings, parts_of
+from lbtwist.service.loading import Loaded, judge, load
 from lbtwist.service.names import Names
 from lbtwist.service.notify import Notifier
 from lbtwist.service.process import raise_descriptor_limit
 from lbtwist.service.reload import Reloader
 from lbtwist.service.signals import Signals
 from lbtwist.service.state.keeper import StateKeeper
-from lbtwist.service.state.recall import recall
+from lbtwist.service.state.recall import Recalled, recall
+from lbtwist.service.state.settings import set_again
 from lbtwist.service.state.unkept import warn_once
 from lbtwist.service.verbs.registry import VERBS
 
@@ -37,9 +42,7 @@ def assemble(loaded: Loaded, path: str, reactor: Any) -> LoadBalancer:
         # Parsing thousands of servers takes longer than traffic should wait.
         return deferToThreadPool(reactor, reactor.getThreadPool(), load, path)
 
-    balancer = in_process(loaded.config, reactor)
-    balancer.parts = loaded.parts
-    _keep_state(balancer, reactor)
+    balancer = _as_it_was(loaded, reactor)
     Reloader(balancer, read)
     balancer.filing = Filing(balancer, read, partial(deferToThreadPool, reactor, reactor.getThreadPool()))
     for warning in warnings(loaded.config):
@@ -47,14 +50,36 @@ def assemble(loaded: Loaded, path: str, reactor: Any) -> LoadBalancer:
     return balancer
 
 
-def _keep_state(balancer: LoadBalancer, reactor: Any) -> None:
-    """What operators wanted before a restart holds, and is kept over the next one (rule 67)."""
-    path = balancer.config.load_balancer.state_file
+def _as_it_was(loaded: Loaded, reactor: Any) -> LoadBalancer:
+    """With what operators wanted before a restart (rule 67)."""
+    path = loaded.config.load_balancer.state_file
+    recalled = recall(path) if path is not None else Recalled()
+    balancer = _with_settings(loaded, recalled.state.settings, reactor)
     if path is None:
         warn_once(balancer)
     else:
         in_thread = partial(deferToThreadPool, reactor, reactor.getThreadPool())
-        StateKeeper(balancer, path, recall(path), in_thread).setServiceParent(balancer)
+        StateKeeper(balancer, path, recalled, in_thread).setServiceParent(balancer)
+    return balancer
+
+
+def _with_settings(loaded: Loaded, settings: Sequence[Setting], reactor: Any) -> LoadBalancer:
+    """With those set live that still can be."""
+    parts = parts_of(loaded.config, loaded.parts)
+    with_changes = partial(LiveSettings(judge).with_changes, loaded.config, parts)
+    again = set_again(parts, settings, with_changes)
+    for line in again.dropped:
+        log.warn("{line}", line=line)
+    try:
+        balancer = in_process(with_changes(again.changes), reactor)
+        balancer.live.changes = again.changes
+    except ConfigurationError as error:
+        if not again.changes:
+            raise
+        log.error("what was set live can't be any more: {error}", error=error)
+        balancer = in_process(loaded.config, reactor)
+    balancer.filed, balancer.parts = loaded.config, parts
+    return balancer
 
 
 def in_process(config: Config, reactor: Any) -> LoadBalancer:

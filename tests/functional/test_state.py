@@ -121,6 +121,23 @@ def test_rules_67_and_73_a_drain_goes_on_when_another_part_of_the_file_is_edited
         eventually(lambda: "app/ecs01" not in json.dumps(lb.ask("servers")))
 
 
+def test_rule_67_what_was_set_live(tmp_path: Path, pair: Pair, watch: Watch) -> None:
+    text = over(pair)
+    scheduler, retries = "server_groups.app.scheduler", "server_groups.app.retries"
+    with Balancer(tmp_path, text) as lb:
+        lb.ask("set", scheduler, "lc")
+        lb.ask("set", retries, "3")
+        lb.ask("weight", "app/ecs02", "7")
+        kill(lb, '"live"')
+    with Balancer(
+        tmp_path, text.replace("[server_groups.app]\n", "[server_groups.app]\nretries = 1\n")
+    ) as lb:
+        rows = {row["key"]: (row["value"], row["from"]) for row in lb.ask("get", "server_groups.app")}
+        assert (rows[scheduler], rows[retries]) == (("lc", "live"), (1, "file"))
+        assert lb.state("app/ecs02")["weight"] == 7
+        assert f"{retries} was set live; the file has changed it since, and wins" in lb.log
+
+
 def test_rule_67_a_damaged_file_is_set_aside(tmp_path: Path, pair: Pair, watch: Watch) -> None:
     (tmp_path / "state.json").write_text('{"lbtwist_state": 1, "sha')
     (tmp_path / "receipts.jsonl").write_text("{}\n")

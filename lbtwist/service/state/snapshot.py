@@ -17,6 +17,7 @@ from lbtwist.model.state.intent import Intent
 from lbtwist.service.balancer import LoadBalancer
 from lbtwist.service.draining import RunningDrain
 from lbtwist.service.group import ServerGroup
+from lbtwist.service.state.settings import settings_of
 
 
 def snapshot(balancer: LoadBalancer) -> State:
@@ -25,7 +26,7 @@ def snapshot(balancer: LoadBalancer) -> State:
     by_group = {name: tuple(_intents(each, later)) for name, each in balancer.groups.items()}
     return State(
         {name: intents for name, intents in by_group.items() if intents},
-        (),
+        tuple(settings_of(balancer.parts, balancer.live.changes)),
         tuple(_interrupted(balancer, running) for running in balancer.drains),
     )
 

@@ -258,7 +258,7 @@ def test_rule_67_without_a_state_file_the_first_change_says_so_once(warned: list
     warn_once(bench.balancer)
 
     def warning(verb: str, **named: object) -> str:
-        return str(VERBS[verb].run(bench.call(), **named).warning)  # type: ignore[union-attr]
+        return str(VERBS[verb].run(bench.call(), **named).warning)
 
     assert warning("status") == ""
     assert warning("drain", servers=["app/s1"], dry_run=True) == ""
