@@ -28,6 +28,13 @@ class Options(usage.Options):
     ]
     loaded: Loaded | None = None
 
+    def parseOptions(self, options: Any = None) -> None:
+        """A wrong option is one line, without the page of help that twistd would print first."""
+        try:
+            super().parseOptions(options)
+        except usage.UsageError as error:
+            _leave(f"{error} (--help tells the options)")
+
     def postOptions(self) -> None:
         """Whatever can be said is said here: before twistd looks at its pid file, or goes into the
         background where nobody reads what it says."""
@@ -51,10 +58,13 @@ class Options(usage.Options):
 
     def _load(self) -> Loaded:
         from lbtwist.errors import ConfigurationError
+        from lbtwist.preflight import check_keys
         from lbtwist.service.loading import load
 
         try:
-            return load(self["config"])
+            loaded = load(self["config"])
+            check_keys(loaded.config.console, lines=self["check"])
+            return loaded
         except ConfigurationError as error:
             _leave(*map(str, error.problems))
 
@@ -86,7 +96,20 @@ def makeService(options: Options) -> IService:
     from lbtwist.assembly import assemble
 
     assert options.loaded is not None
+    if options.parent is not None and not options.parent["nodaemon"]:
+        _check_start(options.loaded.config)
     return assemble(options.loaded, options["config"], reactor)
+
+
+def _check_start(config: Config) -> None:
+    """What goes into the background can't say why it does not start."""
+    from lbtwist.errors import LBError
+    from lbtwist.preflight import check_start
+
+    try:
+        check_start(config)
+    except LBError as error:
+        _leave(str(error))
 
 
 def _leave(*messages: str) -> NoReturn:

@@ -17,7 +17,7 @@ LAYERS = [
     {"net"},
     {"service"},
     {"console", "status"},
-    {"assembly"},
+    {"assembly", "preflight"},
     {"demo"},
     {"tap"},
 ]

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import stat
+from errno import ENOENT
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -26,6 +27,17 @@ def load_host_key(path: Path) -> Key:
     try:
         _make(path)
         return _parsed(path, _read(path))
+    except OSError as error:
+        raise _wrong(path, error.strerror or str(error)) from None
+
+
+def check_host_key(path: Path) -> None:
+    """Raise ConfigurationError where `load_host_key` would; nothing is made."""
+    try:
+        if path.exists():
+            _parsed(path, _read(path))
+        elif not path.parent.is_dir():
+            raise FileNotFoundError(ENOENT, os.strerror(ENOENT))
     except OSError as error:
         raise _wrong(path, error.strerror or str(error)) from None
 

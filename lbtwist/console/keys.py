@@ -8,7 +8,7 @@ import hashlib
 import os
 import re
 from base64 import b64decode, b64encode
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from stat import S_ISREG, S_IWOTH
@@ -93,6 +93,18 @@ def read_line(line: str, role: Role) -> Identity:
     return Identity(role, blob, escape((match[3] or "").strip()))
 
 
+def read_lines(text: str, role: Role) -> Iterator[tuple[int, Identity | ValueError]]:
+    """Each line of a role file that is neither empty nor a comment, by its number: whose it is, or what is
+    wrong with it."""
+    for number, line in enumerate(text.splitlines(), 1):
+        line = line.strip()
+        if line and not line.startswith("#"):
+            try:
+                yield number, read_line(line, role)
+            except ValueError as error:
+                yield number, error
+
+
 class RoleFile:
     """The keys of one file, read again whenever it has changed."""
 
@@ -105,7 +117,7 @@ class RoleFile:
     def find(self, blob: bytes) -> Identity | None:
         """The identity of a public key. A file that can't be read has none, which is logged once."""
         try:
-            with self._path.open("rb") as file:
+            with _open(self._path) as file:
                 status = os.fstat(file.fileno())
                 stamp = (status.st_ino, status.st_mtime_ns, status.st_ctime_ns, status.st_size)
                 if stamp != self._stamp:
@@ -115,17 +127,25 @@ class RoleFile:
             self._fail(error)
         return self._identities.get(blob)
 
+    def check(self, *, lines: bool) -> Iterator[str]:
+        """Why the file as it is now can't be read; with `lines` also what is wrong in which line."""
+        try:
+            with _open(self._path) as file:
+                text = _text(file, os.fstat(file.fileno()).st_mode)
+        except (OSError, ValueError) as error:
+            yield f"{self._path}: {_reason(error)}"
+            return
+        for number, read in read_lines(text, self._role):
+            if lines and isinstance(read, ValueError):
+                yield f"{self._path}: line {number}: {read}"
+
     def _parsed(self, text: str) -> dict[bytes, Identity]:
         identities: dict[bytes, Identity] = {}
-        for number, line in enumerate(text.splitlines(), 1):
-            line = line.strip()
-            if line and not line.startswith("#"):
-                try:
-                    identity = read_line(line, self._role)
-                except ValueError as error:
-                    log.error(_IGNORED, path=self._path, number=number, error=error)
-                else:
-                    identities.setdefault(identity.blob, identity)
+        for number, read in read_lines(text, self._role):
+            if isinstance(read, ValueError):
+                log.error(_IGNORED, path=self._path, number=number, error=read)
+            else:
+                identities.setdefault(read.blob, read)
         return identities
 
     def _fail(self, error: Exception) -> None:
@@ -134,7 +154,7 @@ class RoleFile:
             if self._stamp == str(error):
                 return
             self._stamp = str(error)
-        log.error("console: no key in {path} may log in: {error}", path=self._path, error=error)
+        log.error("console: no key in {path} may log in: {error}", path=self._path, error=_reason(error))
 
 
 class RoleFiles:
@@ -143,9 +163,22 @@ class RoleFiles:
     def __init__(self, paths: Mapping[Role, Path]) -> None:
         self._files = [RoleFile(paths[role], role) for role in sorted(paths, reverse=True)]
 
+    def read(self) -> None:
+        """Read them now, so that the log tells at the start which lines are ignored."""
+        self.find(b"")
+
     def find(self, blob: bytes) -> Identity | None:
         """The identity of a public key; None for one that no file has."""
         return next(filter(None, (file.find(blob) for file in self._files)), None)
+
+
+def _open(path: Path) -> BinaryIO:
+    """A FIFO in its place holds nothing up."""
+    return open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK | os.O_CLOEXEC))
+
+
+def _reason(error: Exception) -> str:
+    return (isinstance(error, OSError) and error.strerror) or str(error)
 
 
 def _text(file: BinaryIO, mode: int) -> str:

@@ -128,8 +128,10 @@ class ConsoleService(Service):
             return
         self._key = load_host_key(Path(self._settings.host_key))
         settings = self._settings
+        files = RoleFiles(self._paths())
+        files.read()
         self._factory = ConsoleFactory(
-            self._desk, self._key, RoleFiles(self._paths()), settings.idle_timeout, settings.max_sessions
+            self._desk, self._key, files, settings.idle_timeout, settings.max_sessions
         )
         self._port = self._listen(settings.endpoint, self._factory)
         log.info(

@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 
 from lbtwist.model.config import plain
+from lbtwist.model.config.changes import value_at
 from lbtwist.service.balancer import LoadBalancer
-from lbtwist.service.live import value_at
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 

@@ -144,6 +144,6 @@ VERBS = (
         revert,
         "Drops what was changed live, all or below a key: the file's holds again.",
         Role.OPERATE,
-        (Parameter("key", Kind.TEXT, "only there and below"), DRY_RUN, LOGGED_REASON),
+        (Parameter("key", Kind.KEY, "only there and below"), DRY_RUN, LOGGED_REASON),
     ),
 )
