@@ -6,10 +6,12 @@ prints its port, 0 being replaced by what the system gave, and runs until it is 
     /                           who it is
     /slow/SECONDS               the same, after so long
     /echo                       what was sent: the method, the fields, and the size and hash of the body
-    /bytes/SIZE                 so many bytes, in chunks with ?chunked
+    /mirror                     the body of the request, as it comes, in chunks where it came in chunks
+    /file                       ten digits, also in ranges
     /drip/COUNT/PAUSE           a byte so often, with a pause before each
     /events/COUNT/PAUSE         an event stream, with a pause before each event
     /websocket                  each message comes back with the name
+    /page/COUNT                 a page with so many pictures, which talks over a WebSocket and then reports
 """
 
 from __future__ import annotations
@@ -25,7 +27,26 @@ from aiohttp import WSMsgType, web
 
 NAME, HOST, PORT, LOG = sys.argv[1], sys.argv[2], int(sys.argv[3]), Path(sys.argv[4])
 PIECE = 64 * 1024
-BLOCK = bytes(range(256)) * (PIECE // 256)
+PICTURE = b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><circle r="9"/></svg>'
+PAGE = """<!DOCTYPE html>
+<title>pictures</title>
+{pictures}
+<script>
+onload = () => {{
+    const loaded = [...document.images].filter(image => image.naturalWidth).length;
+    const heard = [];
+    const socket = new WebSocket(`ws://${{location.host}}/websocket`);
+    socket.onopen = () => socket.send("1");
+    socket.onmessage = message => {{
+        heard.push(message.data);
+        if (heard.length < 3)
+            socket.send(`${{heard.length + 1}}`);
+        else
+            fetch(`/report?loaded=${{loaded}}&heard=${{heard.length}}`);
+    }};
+}};
+</script>
+"""
 
 log = LOG.open("a", buffering=1)
 
@@ -57,17 +78,22 @@ async def echo(request: web.Request) -> web.Response:
     return web.json_response(told)
 
 
-async def much(request: web.Request) -> web.StreamResponse:
-    size = int(request.match_info["size"])
+async def mirror(request: web.Request) -> web.StreamResponse:
     response = web.StreamResponse()
-    if "chunked" in request.query:
+    if request.content_length is None:
         response.enable_chunked_encoding()
     else:
-        response.content_length = size
+        response.content_length = request.content_length
     await response.prepare(request)
-    for at in range(0, size, PIECE):
-        await response.write((at.to_bytes(8, "big") + BLOCK[8:])[: size - at])
+    async for piece in request.content.iter_chunked(PIECE):
+        await response.write(piece)
     return response
+
+
+async def file(request: web.Request) -> web.FileResponse:
+    path = LOG.with_suffix(".file")
+    path.write_bytes(b"0123456789")
+    return web.FileResponse(path)
 
 
 async def drip(request: web.Request) -> web.StreamResponse:
@@ -100,6 +126,16 @@ async def websocket(request: web.Request) -> web.WebSocketResponse:
     return response
 
 
+async def page(request: web.Request) -> web.Response:
+    count = int(request.match_info["count"])
+    pictures = "\n".join(f'<img src="/picture/{number}">' for number in range(count))
+    return web.Response(text=PAGE.format(pictures=pictures), content_type="text/html")
+
+
+async def picture(request: web.Request) -> web.Response:
+    return web.Response(body=PICTURE, content_type="image/svg+xml")
+
+
 async def run() -> None:
     application = web.Application(middlewares=[counted])
     application.add_routes(
@@ -107,10 +143,14 @@ async def run() -> None:
             web.get("/", index),
             web.get("/slow/{seconds}", slow),
             web.route("*", "/echo", echo),
-            web.get("/bytes/{size}", much),
+            web.post("/mirror", mirror),
+            web.get("/file", file),
             web.get("/drip/{count}/{pause}", drip),
             web.get("/events/{count}/{pause}", events),
             web.get("/websocket", websocket),
+            web.get("/page/{count}", page),
+            web.get("/picture/{number}", picture),
+            web.get("/report", index),
         ]
     )
     runner = web.AppRunner(application, access_log=None)
