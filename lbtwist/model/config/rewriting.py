@@ -15,7 +15,7 @@ from lbtwist.model.config.changes import Changes, KeyPath, LiveChange, differenc
 from lbtwist.model.config.document import Part
 from lbtwist.model.config.server_lines import Servers, new_servers
 from lbtwist.model.config.spelling import Ports, spelled
-from lbtwist.model.config.trivia import Heads
+from lbtwist.model.config.trivia import Heads, is_unwritten
 
 
 def rewritten(part: Part, wanted: Mapping[str, Any], ports: Ports) -> str:
@@ -56,16 +56,26 @@ def _written(text: str, changes: Changes, ports: Ports) -> str:
             _put(document, path, change.value, fresh)
     for group, changed in servers.items():
         Servers(_at(document, ("server_groups", group)), ports[group], heads).change(changed)
+    for path in changes:
+        _keep_written(document, path[:-1])
     for path, values in fresh.items():
         _at(document, path[:-1])[path[-1]] = _table(values)
     heads.put_back()
     return document.as_string()
 
 
+def _keep_written(document: Any, path: KeyPath) -> None:
+    """A table that was written only as what was in it is there still, though it is empty."""
+    if path and is_unwritten(_at(document, path)):
+        table = _at(document, path[:-1])
+        del table[path[-1]]
+        table[path[-1]] = tomlkit.inline_table()
+
+
 def _at(document: Any, path: KeyPath) -> Any:
     """The table there; None where there is none."""
     for step in path:
-        if step not in document:
+        if not isinstance(document, Mapping) or step not in document:
             return None
         document = document[step]
     return document

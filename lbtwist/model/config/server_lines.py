@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import tomlkit
-from tomlkit.items import Array, Comment, Item, Trivia
+from tomlkit.items import Array, Comment, Item, Table, Trivia
 
 from lbtwist.model.config.changes import Changes
 from lbtwist.model.config.spelling import listed_name
@@ -30,6 +30,15 @@ def _server(values: Mapping[str, Any]) -> Item:
     if values.keys() == {"address"}:
         return tomlkit.string(values["address"])
     table = tomlkit.inline_table()
+    for name, value in values.items():
+        table.append(name, value)
+    return table
+
+
+def _own_table(values: Mapping[str, Any]) -> Item:
+    """A server under a head of its own."""
+    table = tomlkit.table()
+    table.trivia.indent = "\n"
     for name, value in values.items():
         table.append(name, value)
     return table
@@ -81,6 +90,12 @@ class Servers:
         return isinstance(self._servers, Array)
 
     @property
+    def _dotted(self) -> bool:
+        """Written as keys, `servers.ecs01 = ...`, and not under a head."""
+        body = self._group.value.body if isinstance(self._group, Table) else []
+        return any(key is not None and key.key == "servers" and key.is_dotted() for key, _ in body)
+
+    @property
     def _names(self) -> list[str | None]:
         return (
             [listed_name(str(text), self._port) for text in self._servers]
@@ -97,7 +112,10 @@ class Servers:
 
     def _spell_out(self) -> None:
         """The list as a table, with the comments that stand in it."""
-        lines, table = str(self._servers.as_string()), tomlkit.table()
+        array, table = self._servers, tomlkit.table()
+        lines = str(array.as_string())
+        if array.trivia.comment:
+            table.comment(array.trivia.comment)
         table.trivia.indent = "\n"
         self._heads.drop(self._group, "servers")
         for text, comment in _entries(lines):
@@ -131,6 +149,8 @@ class Servers:
     def _add(self, name: str, server: Mapping[str, Any]) -> None:
         if self._listed:
             self._servers.append(server["address"])
+        elif isinstance(self._servers, Table) and self._servers.is_super_table() and not self._dotted:
+            self._servers[name] = _own_table(server)
         else:
             self._servers[name] = _server(server)
 

@@ -70,6 +70,11 @@ class Heads:
         return above
 
 
+def is_unwritten(table: Any) -> bool:
+    """There is nothing in it any more, and it has no head that says that it is there."""
+    return isinstance(table, Table) and table.is_super_table() and not len(table)
+
+
 def _taken(body: list[Any], places: list[int]) -> str:
     text = "".join(body[at][1].as_string() for at in places)
     for at in places:

@@ -1,0 +1,146 @@
+"""The text of a file, made to say something else."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+
+from lbtwist.errors import Refused
+from lbtwist.model.config.changes import Changes, KeyPath, LiveChange, changed
+from lbtwist.model.config.document import Part
+from lbtwist.model.config.rewriting import rewritten
+from lbtwist.model.config.spelling import Ports, spelled
+from tests.model.toml_files import changes, files
+
+
+def rewrite(text: str, done: Changes) -> str:
+    part = Part(tomllib.loads(text), "lb.toml", Path(), text)
+    (wanted,) = changed([part], done)
+    ports = Ports([wanted.document])
+    new = rewritten(part, wanted.document, ports)
+    assert spelled(tomllib.loads(new), ports) == wanted.document
+    return new
+
+
+def comments(text: str) -> list[str]:
+    return re.findall(r"# note \d+\.", text)
+
+
+@given(files(), changes())
+def test_a_file_says_what_is_wanted_and_keeps_its_comments(text: str, done: Changes) -> None:
+    """But for what stands in a table, or on the line of a key, that is taken away."""
+    new = rewrite(text, done)
+    lost = set(comments(text)) - set(comments(new))
+    if not any(change.value is None for change in done.values()):
+        assert lost == set()
+    assert len(comments(new)) == len(set(comments(new)))
+
+
+FILE = """\
+# The head.
+
+[listeners.web]
+endpoint = ":80"  # here
+protocol = "tcp"
+
+# The second one.
+[listeners.api]
+endpoint = ":81"
+
+# Where they go.
+[server_groups.app]
+retries = 1
+
+[server_groups.app.servers]
+ecs01 = "10.0.0.1:80"  # first
+ecs02 = { address = "10.0.0.2:80", weight = 5 }  # second
+
+# The end.
+"""
+APP: KeyPath = ("server_groups", "app")
+
+
+def lines_changed(done: Changes, text: str = FILE) -> tuple[list[str], list[str]]:
+    """The lines that went, and those that came."""
+    old, new = text.splitlines(), rewrite(text, done).splitlines()
+    return [line for line in old if line not in new], [line for line in new if line not in old]
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "went", "came"),
+    [
+        ((*APP, "retries"), 3, ["retries = 1"], ["retries = 3"]),
+        ((*APP, "scheduler"), "wlc", [], ['scheduler = "wlc"']),
+        ((*APP, "retries"), None, ["retries = 1"], []),
+        (
+            (*APP, "servers", "ecs01", "weight"),
+            7,
+            ['ecs01 = "10.0.0.1:80"  # first'],
+            ['ecs01 = {address = "10.0.0.1:80", weight = 7}  # first'],
+        ),
+        (
+            (*APP, "servers", "ecs02", "weight"),
+            7,
+            ['ecs02 = { address = "10.0.0.2:80", weight = 5 }  # second'],
+            ['ecs02 = { address = "10.0.0.2:80", weight = 7 }  # second'],
+        ),
+        ((*APP, "servers", "ecs01"), None, ['ecs01 = "10.0.0.1:80"  # first'], []),
+        ((*APP, "servers", "ecs03"), "10.0.0.3:80", [], ['ecs03 = "10.0.0.3:80"']),
+        ((*APP, "health_check"), {"interval": 9}, [], ["[server_groups.app.health_check]", "interval = 9"]),
+        (("listeners", "api"), None, ["[listeners.api]", 'endpoint = ":81"'], []),
+        (("load_balancer", "name"), "edge", [], ["[load_balancer]", 'name = "edge"']),
+    ],
+)
+def test_only_what_changes_is_touched(path: KeyPath, value: object, went: list[str], came: list[str]) -> None:
+    assert lines_changed({path: LiveChange(value)}) == (went, came)
+
+
+def test_what_is_added_stands_with_its_own_table_and_comments_before_a_head_with_that() -> None:
+    new = rewrite(FILE, {("listeners", "api", "protocol"): LiveChange("tcp")})
+    assert (
+        '[listeners.api]\nendpoint = ":81"\nprotocol = "tcp"\n\n# Where they go.\n[server_groups.app]' in new
+    )
+    new = rewrite(FILE, {("listeners", "third"): LiveChange({"endpoint": ":82", "protocol": "tcp"})})
+    assert 'endpoint = ":81"\n\n[listeners.third]\nendpoint = ":82"\nprotocol = "tcp"\n\n# Where' in new
+
+
+LISTED = """\
+[server_groups.app]
+port = 80
+servers = [  # all
+  "10.0.0.1",  # one
+  # not yet:
+  "10.0.0.2",
+]
+"""
+
+
+def test_a_list_of_servers_stays_one_where_it_can() -> None:
+    servers = (*APP, "servers")
+    done = {(*servers, "10.0.0.1:80"): LiveChange(None), (*servers, "10.0.0.3:80"): LiveChange("10.0.0.3:80")}
+    went, came = lines_changed(done, LISTED)
+    assert (went, came) == (['  "10.0.0.1",  # one'], ['  "10.0.0.3:80",'])
+
+
+def test_a_list_of_servers_becomes_a_table_with_its_comments_where_more_is_said() -> None:
+    new = rewrite(LISTED, {(*APP, "servers", "10.0.0.1:80", "weight"): LiveChange(5)})
+    assert new == (
+        "[server_groups.app]\nport = 80\n\n[server_groups.app.servers]\n# all\n"
+        '"10.0.0.1:80" = {address = "10.0.0.1:80", weight = 5} # one\n# not yet:\n'
+        '"10.0.0.2:80" = "10.0.0.2:80"\n'
+    )
+
+
+def test_a_file_that_says_it_already_is_the_same_text() -> None:
+    assert rewrite(FILE, {(*APP, "retries"): LiveChange(1)}) == FILE
+
+
+def test_what_a_file_cannot_say_in_its_form_is_refused() -> None:
+    text = "a = [1]\n"
+    part = Part(tomllib.loads(text), "lb.toml", Path(), "a = [2]\n")
+    with pytest.raises(Refused, match=r"lb\.toml: b can't be changed in the form that the file has"):
+        rewritten(part, {"a": [1], "b": 1}, Ports([]))
