@@ -15,7 +15,8 @@ from lbtwist.net.end import IEndTransport
 from lbtwist.net.http.deadline import Deadline
 from lbtwist.net.http.exchange import Exchange
 from lbtwist.net.http.frontend import HttpFrontend
-from lbtwist.net.http.linger import Lingering
+from lbtwist.net.http.linger import LINGER, Lingering
+from lbtwist.net.pair import CLOSE_TIMEOUT
 from lbtwist.net.sending import queued
 from lbtwist.net.sockaddr import shown
 from lbtwist.wire.answer import answer
@@ -47,7 +48,8 @@ class ClientConnection(Protocol):
         self._buffer = b""
         self._body: BodyReader | None = None
         self._paused = False
-        self._ended = False
+        self.ended = False
+        """It has shut its sending side down."""
         self._held = False
         self._queued = 0
         self._flushing: bool | None = None
@@ -61,7 +63,7 @@ class ClientConnection(Protocol):
     @property
     def may_stay(self) -> bool:
         """There may be another request."""
-        return not self._ended or bool(self._buffer)
+        return not self.ended or bool(self._buffer)
 
     def host_of(self, request: RequestHead) -> str:
         """The IP address of the client that `request` comes from, by proxies that are trusted."""
@@ -82,19 +84,20 @@ class ClientConnection(Protocol):
         if self._frontend.full:
             self._frontend.ledger.failed += 1
             self._say(503, None, None, keep=False)
-            self._linger()
+            self._linger(LINGER)
         else:
             self._frontend.clients.enter(self)
-            self.deadline.watch(self._frontend.policy.header_timeout, self._silent)
+            self.deadline.watch(self._frontend.policy.header_timeout, self._head_late)
 
     def dataReceived(self, data: bytes) -> None:
         self._read(data)
 
     def readConnectionLost(self) -> None:
-        self._ended = True
+        self.ended = True
         exchange = self._exchange
         if exchange is None:
-            self._close()
+            if self._read != self._hold:
+                self._close()
         elif exchange.request is None:
             self._give_up(exchange)
         elif self._read == self._read_body:
@@ -118,7 +121,7 @@ class ClientConnection(Protocol):
         self.moves()
         self.resume()
         self._read_body(data)
-        if self._ended and self._exchange is not None and self._body is not None:
+        if self.ended and self._exchange is not None and self._body is not None:
             self._exchange.refuse(400)
 
     def moves(self) -> None:
@@ -155,20 +158,17 @@ class ClientConnection(Protocol):
         if keep:
             self._next()
         else:
-            self._linger()
+            self._linger(LINGER)
 
     def truncate(self, endless: bool) -> None:
         """Close so that the client sees that the response is not whole (rule 7).
 
         `endless` says that the end of the connection would have been the end of the body.
         """
-        self._exchange = None
-        self._read = _drop
-        self.transport.unregisterProducer()
-        if endless or self._held:
+        held = self._held
+        self._close(CLOSE_TIMEOUT)
+        if endless or held:
             self.transport.abortConnection()
-        else:
-            self.transport.loseConnection()
 
     def give_up(self) -> tuple[IEndTransport, bytes]:
         """Its transport, for another protocol, and what has come and was not used."""
@@ -186,12 +186,15 @@ class ClientConnection(Protocol):
     def close_idle(self) -> None:
         """Guest."""
         if self._exchange is None:
-            self._close()
+            self._close(CLOSE_TIMEOUT)
 
     def watch_idle(self) -> None:
         """Guest."""
-        if self.deadline.expires in (self._idle, self._stalled):
+        self._hop = None  # it may be trusted no more, or we have another name
+        if self.deadline.expires == self._idle:
             self.deadline.shift(self._frontend.patience)
+        elif self.deadline.expires == self._stalled:
+            self.deadline.shift(self._frontend.policy.idle_timeout)
 
     def pauseProducing(self) -> None:
         self._held = True
@@ -207,6 +210,8 @@ class ClientConnection(Protocol):
             self._finish(keep)
         elif self._exchange is not None:
             self._exchange.client_drained()
+        elif self._read == self._hold:
+            self._next()
 
     def stopProducing(self) -> None:
         """It is closed; `connectionLost` follows."""
@@ -270,20 +275,24 @@ class ClientConnection(Protocol):
         return True
 
     def _await_more(self, exchange: Exchange, new: bool) -> None:
-        if self._ended:
+        if self.ended:
             self._give_up(exchange)
             return
-        if new:
+        # That of a connection's first request runs since the accept.
+        if new and self.deadline.expires != self._head_late:
             self.deadline.watch(self._frontend.policy.header_timeout, self._head_late)
         self.resume()
 
     def _next(self) -> None:
-        """It is the next request's turn, where there is one."""
+        """It is the next request's turn, where there is one, and the client takes what it was answered."""
+        if self._held:
+            self.moves()
+            return
         self._read = self._read_head
         self._body = None
         if self._buffer:
             self._work()
-        elif self._ended:
+        elif self.ended:
             self._close()
         else:
             self.deadline.watch(self._frontend.patience, self._idle)
@@ -303,6 +312,7 @@ class ClientConnection(Protocol):
 
     def _say(self, status: int, request: RequestHead | None, location: bytes | None, keep: bool) -> None:
         frontend = self._frontend
+        frontend.responses.count(status)
         version, method = (request.version, request.method) if request else (b"1.1", b"GET")
         name, date = frontend.policy.proxy_name, frontend.date
         response = answer(
@@ -314,13 +324,12 @@ class ClientConnection(Protocol):
         """The connection may serve another request after this one."""
         return request.keep_alive and self.may_stay and self._body is None and not self._frontend.leaving
 
-    def _silent(self) -> None:
-        """The header timeout, without a byte: there is nothing to be answered."""
-        self._close()
-
     def _head_late(self) -> None:
-        assert self._exchange is not None
-        self._exchange.refuse(408)
+        """The header timeout; without a byte there is nothing to be answered."""
+        if self._exchange is None:
+            self._close()
+        else:
+            self._exchange.refuse(408)
 
     def _idle(self) -> None:
         """No request has come: one that crosses this sees a clean end."""
@@ -328,34 +337,37 @@ class ClientConnection(Protocol):
 
     def _stalled(self) -> None:
         """No byte has come for too long. One may have gone, where bytes wait for a client that is slow."""
-        assert self._exchange is not None
         left = queued(self.transport)
         if self._held and left < self._queued:
             self._queued = left
             self.moves()
-        else:
+        elif self._exchange is not None:
             self._exchange.stalled()
+        else:
+            self.transport.abortConnection()
 
     def _give_up(self, exchange: Exchange) -> None:
         """Half a head, and nothing more to come."""
         self._close()
         exchange.client_gone()
 
-    def _close(self) -> None:
+    def _close(self, within: float | None = None) -> None:
+        """Close when all was sent, and at last after so many seconds: by default, the idle timeout."""
         self._exchange = None
         self._read = _drop
-        self.deadline.watch(self._frontend.policy.idle_timeout, self.transport.abortConnection)
+        limit = self._frontend.policy.idle_timeout if within is None else within
+        self.deadline.watch(limit, self.transport.abortConnection)
         self.transport.unregisterProducer()
         self.transport.loseConnection()
 
-    def _linger(self) -> None:
-        if self._ended:
-            self._close()
+    def _linger(self, patience: float | None = None) -> None:
+        if self.ended:
+            self._close(patience)
             return
         transport, _ = self.give_up()
         lingering = Lingering(self._frontend, self.deadline)
         self._frontend.clients.replace(self, lingering)
-        lingering.begin(transport)
+        lingering.begin(transport, patience)
 
 
 def _drop(data: bytes) -> None:

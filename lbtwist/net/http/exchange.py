@@ -154,7 +154,7 @@ class Exchange:
     def server_failed(self, member: Member, reason: str) -> None:
         """IDispatched."""
         self._failure = reason
-        self._frontend.ledger_of(member).failed += 1
+        self._frontend.ledger_of(member).fail(reason)
         self._frontend.server_failed(member, reason)
 
     def no_server(self) -> None:
@@ -231,6 +231,7 @@ class Exchange:
             and not frontend.leaving
         )
         self._client.moves()
+        self._count_response(head.status)
         name, date, set_cookie = frontend.policy.proxy_name, frontend.date, self._set_cookie()
         return onward_response(head, request, name, date, self._keep, set_cookie), framing
 
@@ -241,6 +242,8 @@ class Exchange:
 
     def response_done(self, server: ServerConnection, reusable: bool) -> None:
         """The whole response has come."""
+        if self._sent_at:
+            self._group.counts.response.observe(self._client.deadline.since - self._sent_at)
         request = self.request
         assert request is not None
         rotation = self._group.rotation
@@ -263,6 +266,7 @@ class Exchange:
         if not _is_answered(request, head):
             self.server_broke("a 101 that does not answer the request")
             return
+        self._count_response(head.status)
         policy, frontend = self._frontend.policy, self._frontend
         self._write(
             onward_response(head, request, policy.proxy_name, frontend.date, True, self._set_cookie())
@@ -285,6 +289,8 @@ class Exchange:
         self._over = True
         frontend.clients.replace(self._client, tunnel)
         tunnel.begin(*self._client.give_up(), server.give_up(), rest)
+        if self._client.ended:
+            tunnel.client_ended()
 
     def server_lost(self, server: ServerConnection) -> None:
         """The server's connection has ended before its response was whole."""
@@ -298,7 +304,7 @@ class Exchange:
         assert member is not None
         if server.fresh and not server.answering:
             self._failure = reason
-            self._frontend.ledger_of(member).failed += 1
+            self._frontend.ledger_of(member).fail(reason)
         elif not server.fresh:
             # It has closed an idle connection just now: that is no fault, and a new one may well do.
             self._tried = self._tried[:-1]
@@ -340,12 +346,12 @@ class Exchange:
     def client_full(self) -> None:
         """The client takes no more of the response for now."""
         if self._server is not None:
-            self._server.transport.pauseProducing()
+            self._server.pause()
 
     def client_drained(self) -> None:
         """It has taken what was held for it."""
         if self._server is not None:
-            self._server.transport.resumeProducing()
+            self._server.resume()
 
     def client_gone(self) -> None:
         """The client's connection is closed."""
@@ -451,6 +457,14 @@ class Exchange:
         deadline.watch(self._frontend.policy.request_timeout, self.late)
         self._sent_at = deadline.since
 
+    def _count_response(self, status: int) -> None:
+        """The final head has come just now."""
+        counts = self._group.counts
+        counts.responses.count(status)
+        self._frontend.responses.count(status)
+        if self._sent_at:
+            counts.header.observe(self._frontend.seconds() - self._sent_at)
+
     def _write(self, out: bytes) -> None:
         self.sent += len(out)
         self._client.transport.write(out)
@@ -458,6 +472,7 @@ class Exchange:
     def _go_by(self, rule: Rule, request: RequestHead) -> None:
         location = rule.location(request.host, request.onward) if rule.redirect else None
         self._sent_whole = request.framing.is_empty
+        self._client.deadline.rest()
         self._answer(rule.respond or FOUND, location=location, keep=self._sent_whole)
 
     def _answer(
@@ -496,6 +511,7 @@ class Exchange:
             return
         self._over = True
         ledgers = (self._release(ending), self._place.release(ending))
+        del self._place  # it knows this exchange: a cycle is work for the collector
         for ledger in ledgers:
             if ledger is not None:
                 ledger.tell_if_empty()

@@ -33,6 +33,10 @@ class WebSocketEnd(End):
         if not (self.lost or (self.farewell is not None and self.farewell.over)):
             self.transport.pauseProducing()
 
+    def part(self) -> None:
+        super().part()
+        self.farewell = None
+
 
 class Farewell:
     """The end of what `end` sends to its peer (rule 51).
@@ -58,6 +62,11 @@ class Farewell:
         return (
             end.ended or end.lost or end.frames.closed or (self._answer is not None and self._answer.answered)
         )
+
+    @property
+    def delivered(self) -> bool:
+        """The peer was told, and has taken what it was sent."""
+        return self.told and not self._end.peer.held
 
     @property
     def withheld(self) -> bool:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from lbtwist.model.figures import ListenerFigures
 from lbtwist.model.network_set import NetworkSet
 from lbtwist.model.plane import ListenerPolicy
 from lbtwist.model.routing import Rule, climbs, first_match
+from lbtwist.net.counting import Responses
 from lbtwist.net.frontend import Frontend, Means
 from lbtwist.net.http.clients import Clients
 from lbtwist.net.rotation import GroupRotation
@@ -22,6 +24,8 @@ class HttpFrontend(Frontend):
     def __init__(self, policy: ListenerPolicy, group: GroupRotation, means: Means) -> None:
         super().__init__(policy, group, means)
         self.clients = Clients()
+        self.responses = Responses()
+        """Those that clients were sent, our own included."""
         self.leaving = False
         """It accepts nothing new any more."""
         self.port: int | None = None
@@ -34,6 +38,9 @@ class HttpFrontend(Frontend):
         """It has as many clients as it may."""
         limit = self.policy.max_connections
         return limit > 0 and len(self.clients) >= limit
+
+    def figures(self) -> ListenerFigures:
+        return ListenerFigures(len(self.clients), self.responses.value())
 
     @property
     def patience(self) -> float:

@@ -10,6 +10,7 @@ from zope.interface import implementer
 from lbtwist.net.end import IEndTransport
 from lbtwist.net.http.deadline import Deadline
 from lbtwist.net.http.frontend import HttpFrontend
+from lbtwist.net.pair import CLOSE_TIMEOUT
 from lbtwist.net.sending import queued
 
 LINGER = 0.9
@@ -32,13 +33,18 @@ class Lingering(Protocol):
         self._deadline = deadline
         self._dropped = 0
         self._queued = 0
+        self._patience = 0.0
 
-    def begin(self, transport: IEndTransport) -> None:
-        """Have `transport` from now on."""
+    def begin(self, transport: IEndTransport, patience: float | None) -> None:
+        """Have `transport` from now on.
+
+        A client has so many seconds to take some of what is left; by default, the idle timeout.
+        """
         self.transport = transport
         transport.protocol = self  # type: ignore[attr-defined]
         self._queued = queued(transport)
-        self._deadline.watch(self._frontend.policy.idle_timeout, self._stalled)
+        self._patience = self._frontend.policy.idle_timeout if patience is None else patience
+        self._deadline.watch(self._patience, self._stalled)
         transport.loseWriteConnection()
         transport.resumeProducing()
 
@@ -62,6 +68,7 @@ class Lingering(Protocol):
 
     def close_idle(self) -> None:
         """Guest."""
+        self._deadline.watch(CLOSE_TIMEOUT, self.transport.abortConnection)
         self._close()
 
     def watch_idle(self) -> None:
@@ -72,7 +79,7 @@ class Lingering(Protocol):
         left = queued(self.transport)
         if left < self._queued:
             self._queued = left
-            self._deadline.watch(self._frontend.policy.idle_timeout, self._stalled)
+            self._deadline.watch(self._patience, self._stalled)
         else:
             self.transport.abortConnection()
 

@@ -51,6 +51,7 @@ class ServerConnection(Protocol):
         self._options: frozenset[bytes] = frozenset()
         self._chunked = False
         self._keeps_alive = False
+        self._paused = False
 
     def connectionMade(self) -> None:
         self.transport.registerProducer(self, True)
@@ -66,7 +67,7 @@ class ServerConnection(Protocol):
     def dataReceived(self, data: bytes) -> None:
         exchange = self._exchange
         if exchange is None:
-            self.close()  # a byte that no request asked for
+            self._expire()  # a byte that no request asked for
             return
         self.answering = True
         exchange.touch()
@@ -91,9 +92,21 @@ class ServerConnection(Protocol):
         self._exchange = None
         self._body = None
         self.fresh = False
+        self.resume()
         self._deadline.watch(self._group.rotation.keepalive_timeout, self._expire)
         self.used = self._deadline.since
         self._group.keep(self._member.number, self)
+
+    def pause(self) -> None:
+        """Read nothing for now."""
+        self._paused = True
+        self.transport.pauseProducing()
+
+    def resume(self) -> None:
+        """Read again."""
+        if self._paused:
+            self._paused = False
+            self.transport.resumeProducing()
 
     def dismiss(self) -> None:
         self.close()

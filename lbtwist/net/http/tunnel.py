@@ -84,6 +84,10 @@ class Tunnel(Pair):
             if not end.peer.held:
                 transport.resumeProducing()
 
+    def client_ended(self) -> None:
+        """The client had shut its sending side down before the server agreed."""
+        self._client.readConnectionLost()
+
     def connected(self, end: End) -> None:
         """IBetween: it was so before."""
 
@@ -92,8 +96,8 @@ class Tunnel(Pair):
         self._part_if_answered()
 
     def lost(self, end: End, *, orderly: bool) -> None:
-        super().lost(end, orderly=orderly)
         self._part_if_answered()
+        super().lost(end, orderly=orderly)
 
     def cut(self) -> None:
         """Tell both sides with a Close frame, and close when they have answered (rule 51)."""
@@ -170,7 +174,7 @@ class Tunnel(Pair):
         """Close both sides together: by a reset where something was withheld (rule 5)."""
         if self._forced:
             return
-        told = all(farewell.told for farewell in self._farewells)
+        told = all(farewell.delivered for farewell in self._farewells)
         self._ending = Ending.CLOSED if told else Ending.ABORTED
         for end, farewell in zip(self._ends, self._farewells, strict=True):
             if farewell.withheld:
@@ -184,6 +188,7 @@ class Tunnel(Pair):
         handshake.group.give_back(handshake.member.number)
         for end in self._ends:
             end.part()
+        self._farewells.clear()
         self._websocket_frontend.clients.depart(self)
         for ledger in ledgers:
             ledger.tell_if_empty()
