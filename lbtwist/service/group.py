@@ -375,7 +375,6 @@ class ServerGroup(Service):
                 self.log.warn("{group}: it can't be brought back: {why}", group=self.name, why=refused)
                 self.recollection.note([intent.address], intent.because)
                 continue
-            self._beginning.add(intent.live.name)
             self._admit_all({intent.address: intent.live}, intent.because)
 
     def _settle(self, origin: Origin = Origin.FILE) -> None:

@@ -35,7 +35,10 @@ def set_again(parts: Sequence[Part], settings: Iterable[Setting], judge: Judge) 
     said = together(parts)
     wanted, outdated = {}, []
     for path, value, who, filed in settings:
-        if _differs(list(found(said, path)), filed):
+        depth, now = found(said, path)
+        if same(now, value):
+            continue  # saved, or written there by hand: nothing is left that is only live
+        if _differs([depth, now], filed):
             outdated.append(f"{dotted(path)} was set live; the file has changed it since, and wins")
         else:
             wanted[path] = LiveChange(value, who)
@@ -80,8 +83,8 @@ def _is_allowed(changes: Changes, judge: Judge) -> bool:
     return True
 
 
-def _differs(one: Any, other: Any) -> bool:
-    """Values as JSON has them: a list is a list, and `1` is not `true`."""
+def _differs(one: list[Any], other: Any) -> bool:
+    """`1` is not `true`, and what was kept may be anything."""
     if not isinstance(other, list) or len(other) != len(one):
         return True
     return not all(map(same, one, other))

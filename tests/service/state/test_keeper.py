@@ -12,6 +12,7 @@ from twisted.internet.defer import Deferred
 
 from lbtwist.model.state.document import MAX_BYTES, State, read_state, write_state
 from lbtwist.service.state import files
+from lbtwist.service.state.disk import read_end, read_whole
 from lbtwist.service.state.keeper import INTERVAL
 from lbtwist.service.state.receipts import MAX_LINES, read_receipts
 from tests.conftest import Flush, LoggedError
@@ -195,6 +196,13 @@ def test_rule_67_what_is_no_file_is_set_aside(tmp_path: Path) -> None:
     assert "it is not a file" in kept.do("status")["problems"][0]
     kept.clock.advance(INTERVAL)
     assert kept.file.is_file()
+
+
+def test_no_more_of_a_file_is_read_than_its_bound(tmp_path: Path) -> None:
+    (tmp_path / "large").write_bytes(b"x" * 100)
+    assert read_whole(tmp_path / "large", 10) == b"x" * 11
+    assert read_end(tmp_path / "large", 10) == (b"x" * 10, False)
+    assert read_end(tmp_path / "large", 100) == (b"x" * 100, True)
 
 
 # Receipts.

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lbtwist.errors import Refused
+from lbtwist.model.drain import Because
 from lbtwist.model.merge import wanted_of
 from lbtwist.model.state.document import read_state
 from tests.service.bench import address
@@ -137,6 +138,26 @@ def test_rule_67_it_is_kept_over_several_restarts(tmp_path: Path) -> None:
     assert kept["s1"].until == pytest.approx(kept.clock.seconds() + 96, abs=0.1)
 
 
+def test_rule_67_who_did_it_is_kept_too(tmp_path: Path) -> None:
+    kept = Kept(tmp_path)
+    kept.do("remove", ["app/s1"], reason="for good")
+    for _ in range(2):
+        pass_second(kept)
+        kept = restarted(kept)
+    pass_second(kept)
+    (intent,) = read_state(kept.file.read_bytes()).intents["app"]
+    assert (intent.live, intent.because) == (None, ("ada", "for good"))
+
+
+def test_rule_67_an_added_server_does_not_start_slowly_after_a_restart(tmp_path: Path) -> None:
+    toml = TOML.replace("min_healthy = 0", "min_healthy = 0\nslow_start = 30")
+    kept = Kept(tmp_path, toml)
+    kept.do("add", "app", "s9", "10.0.0.9:80")
+    pass_second(kept)
+    assert kept["s9"].starting
+    assert not restarted(kept, toml)["s9"].starting
+
+
 def test_rule_67_what_is_ready_again_leaves_nothing(tmp_path: Path) -> None:
     kept = Kept(tmp_path)
     for verb in ("drain", "ready", "remove"):
@@ -172,6 +193,24 @@ def test_rule_67_the_file_s_edit_of_a_weight_wins(
     assert (registration.weight, registration.state) == (weight, "drained")
     assert told in "".join(warned)
     assert bool(told) == bool(warned)
+
+
+def test_rule_67_a_removed_server_leaves_no_word_in_the_log(tmp_path: Path, logged: list[str]) -> None:
+    kept = Kept(tmp_path)
+    kept.do("remove", ["app/s1"])
+    pass_second(kept)
+    restarted(kept)
+    assert not any("any more" in line for line in logged)
+
+
+def test_rule_67_a_name_that_the_file_now_gives_to_another_is_given_up(tmp_path: Path) -> None:
+    kept = Kept(tmp_path)
+    kept.do("remove", ["app/s1"])
+    kept.do("add", "app", "x", "10.0.0.1:80")
+    pass_second(kept)
+    assert restarted(kept)["x"].address == address(1)
+    again = restarted(kept, TOML + 'x = "10.0.0.4:80"\n')
+    assert (again["s1"].address, again["x"].address) == (address(1), address(4))
 
 
 def test_rule_67_a_removed_server_whose_entry_was_edited_is_back(tmp_path: Path, warned: list[str]) -> None:
@@ -294,6 +333,42 @@ def test_rule_67_a_removed_server_does_not_come_back_with_another_address(tmp_pa
     third = restarted(again, NAMED)
     resolved(third, "10.0.0.78")
     assert third.states() == {"s2": "healthy"}
+
+
+def test_rule_67_a_verb_has_the_last_word_before_a_server_comes(tmp_path: Path) -> None:
+    kept = Kept(tmp_path, FOUND)
+    kept.world.source.answer({address(1): 100})
+    kept.do("drain", ["app/10.0.0.1:80"], force=True)
+    pass_second(kept)
+    again = restarted(kept, FOUND)
+    again.do("add", "app", "mine", "10.0.0.1:80")
+    assert again.states() == {"mine": "healthy"}
+    pass_second(again)
+    assert [each.admin.value for each in read_state(again.file.read_bytes()).intents["app"]] == ["ready"]
+
+
+def test_rule_67_a_server_given_by_name_has_the_file_s_name(tmp_path: Path) -> None:
+    kept = Kept(tmp_path, NAMED)
+    resolved(kept, "10.0.0.1")
+    kept.do("remove", ["app/n"])
+    kept.do("add", "app", "m", "10.0.0.1:80")
+    kept.do("drain", ["app/m"])
+    pass_second(kept)
+    again = restarted(kept, NAMED)
+    resolved(again, "10.0.0.1")
+    assert again.states() == {"s2": "healthy", "n": "drained"}
+
+
+def test_rule_67_a_group_that_is_removed_waits_for_nobody(tmp_path: Path) -> None:
+    kept = Kept(tmp_path, FOUND)
+    kept.world.source.answer({address(1): 100})
+    kept.do("drain", ["app/10.0.0.1:80"], force=True)
+    pass_second(kept)
+    again = restarted(kept, FOUND)
+    group = again.balancer.groups["app"]
+    assert len(list(group.recollection)) == 1
+    again.balancer.retire_group(group, Because("file"))
+    assert list(group.recollection) == []
 
 
 # Whatever operators do.

@@ -67,6 +67,13 @@ def test_rule_67_the_file_s_edit_of_the_same_key_wins(before: str, after: str, h
     assert again(before, changes, after) == SetAgain(changes if held else {}, told)
 
 
+def test_rule_67_what_the_file_says_now_too_is_the_file_s() -> None:
+    """As after `save`: it is neither live any more nor outdated."""
+    assert again(TOML, change(RETRIES, 1), EDITED) == SetAgain({})
+    gone = TOML.replace('s1 = "10.0.0.1:80"\n', "")
+    assert again(TOML, change((*APP, "servers", "s1"), None), gone) == SetAgain({})
+
+
 def test_rule_67_what_was_taken_away_live() -> None:
     changes = change(("server_groups", "app", "servers", "s1"), None)
     assert again(TOML, changes, TOML) == SetAgain(changes)
