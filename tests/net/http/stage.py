@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from twisted.internet.task import Clock
 
 from lbtwist.wire.websocket_handshake import accept_key
-from tests.net.bench import CHUNK, Bench, closed
+from tests.net.bench import CHUNK, Bench, closed, member
 from tests.net.fakes import CAPACITY
 from tests.net.recorder import HalfCloseable
 
@@ -221,6 +221,15 @@ class Stage(Bench):
         end.hear()
         assert read(client.hear()).status == 101
         return client, end
+
+    def limited(self, number: int) -> Any:
+        """Server `number`, for one connection at a time."""
+        return member(number, max_connections=1)
+
+    @property
+    def busy(self) -> int:
+        """Places that are taken at servers."""
+        return sum(sum(group._busy.values()) for group in self.plane._groups.values())
 
     @property
     def ledger(self) -> Any:
