@@ -14,6 +14,8 @@ ARRIVALS, ARRIVAL_RATE = 20, 5.0
 FAILURES, FAILURE_RATE = 10, 0.2
 """Connections of one source that tried keys in vain, and so many a second."""
 MAX_TOLD = 1024
+TELL_AGAIN = 60.0
+"""Seconds after which a source that is refused still, or again, is logged again."""
 
 log = Logger()
 
@@ -26,10 +28,10 @@ class Doorkeeper:
         self._clock = clock
         self._arrivals = Allowances(ARRIVALS, ARRIVAL_RATE)
         self._failures = Allowances(FAILURES, FAILURE_RATE)
-        self._told: dict[str, None] = {}
+        self._told: dict[str, float] = {}
 
     def admits(self, address: IAddress | None) -> bool:
-        """Whether a connection from there may begin; it is counted. The first one refused is logged."""
+        """Whether a connection from there may begin; it is counted. A refusal is logged once a minute."""
         source = source_of(address)
         if not source:
             return True
@@ -38,7 +40,6 @@ class Doorkeeper:
             return self._refuse(source, "too many failed logins")
         if not self._arrivals.take(source, now):
             return self._refuse(source, "too many connections without a login")
-        self._told.pop(source, None)
         return True
 
     def logged_in(self, address: IAddress | None) -> None:
@@ -51,9 +52,11 @@ class Doorkeeper:
             self._failures.take(source, self._clock.seconds())
 
     def _refuse(self, source: str, why: str) -> bool:
-        if source not in self._told:
+        now = self._clock.seconds()
+        if now - self._told.get(source, -TELL_AGAIN) >= TELL_AGAIN:
             log.warn("console: {source} is refused for a while: {why}", source=source, why=why)
-            self._told[source] = None
+            self._told.pop(source, None)
+            self._told[source] = now
             if len(self._told) > MAX_TOLD:
                 del self._told[next(iter(self._told))]
         return False

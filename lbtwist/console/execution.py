@@ -16,6 +16,7 @@ from lbtwist.console.output import Output
 from lbtwist.console.render import as_json, as_text, progress_line, row_line
 from lbtwist.console.text import escape, escape_lines
 from lbtwist.errors import LBError, Refused, UsageError
+from lbtwist.service.events import Events
 from lbtwist.service.verbs.verb import Call, Caller, Exit, Progress, Result, Role, Verb
 
 INTERRUPTED = 130
@@ -43,13 +44,19 @@ def run(
     else:
         called: Any = verb.run  # a result, or a Deferred of one: maybeDeferred's type knows only one of them
         running = maybeDeferred(called, Call(desk.balancer, caller, progress), **arguments)
-    return _recorded(desk, running, caller, typed) if verb.role > Role.READ else running
+    if verb.role is Role.READ:
+        return running
+    events = None if arguments.get("dry_run") else desk.events
+    return _recorded(events, running, caller, typed)
 
 
-def _recorded(desk: Desk, running: Deferred[Result], caller: Caller, typed: str) -> Deferred[Result]:
+def _recorded(
+    events: Events | None, running: Deferred[Result], caller: Caller, typed: str
+) -> Deferred[Result]:
     def note(outcome: str) -> None:
         record(caller, typed, outcome)
-        desk.events.add("operator", "", f"{escape(hide_secrets(typed))}: {outcome}", caller.name)
+        if events is not None:
+            events.add("operator", "", f"{escape(hide_secrets(typed))}: {outcome}", caller.name)
 
     def ended(result: Result | Failure) -> Result | Failure:
         note(_outcome(result))

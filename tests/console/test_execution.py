@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 from lbtwist.console.audit import hide_secrets
 from lbtwist.console.execution import INTERRUPTED, execute
 from lbtwist.errors import ConfigurationError, Problem, Refused
-from lbtwist.service.verbs.verb import Call, Caller, Exit, Result, Role, Verb
+from lbtwist.service.verbs.verb import Call, Caller, Exit, Kind, Parameter, Result, Role, Verb
 from tests.console.fakes import FakeBalancer
 from tests.console.recorder import ADMIN, OPERATOR, READER, Recorder, logged, make_desk
 
@@ -256,3 +256,15 @@ def test_rows_that_nobody_reads_are_refused_and_not_kept() -> None:
         tell({"event": "one"})
     tell({"left": 3})
     assert (output.text, output.steps) == ("", ["3 connections left"])
+
+
+def test_a_dry_run_is_recorded_and_no_event() -> None:
+    def move(call: Call, dry_run: bool = False) -> Result:
+        return Result("moved")
+
+    flag = Parameter("dry_run", Kind.FLAG, "say what it would do", option=True)
+    desk = replace(make_desk(), verbs={"move": Verb("move", move, "Moves.", Role.OPERATE, (flag,))})
+    with logged() as lines:
+        execute(desk, OPERATOR, "move --dry-run", Recorder())
+        execute(desk, OPERATOR, "move", Recorder())
+    assert (len(lines), [event.text for event in desk.events]) == (2, ["move: done"])

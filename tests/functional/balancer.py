@@ -124,6 +124,11 @@ class Balancer(Twistd):
         """The last one."""
         return dict(self.ask("receipts")[-1])
 
+    def forget_ports(self) -> None:
+        """It is started again, and has others."""
+        self._console_port = 0
+        self.__dict__.pop("address", None)
+
     def _ssh(self) -> list[str]:
         if not self._console_port:
             self._console_port = self.port(CONSOLE_HOST)
