@@ -203,6 +203,22 @@ def test_host_key(own: str, environ: dict[str, str], path: str) -> None:
     assert console.host_key == Path(path)
 
 
+@pytest.mark.parametrize(
+    ("own", "environ", "path"),
+    [
+        ("", {}, None),
+        ("", {"STATE_DIRECTORY": ""}, None),
+        ("", {"STATE_DIRECTORY": "/var/lib/lb:/var/lib/b"}, "/var/lib/lb/state.json"),
+        ("[load_balancer]", {"STATE_DIRECTORY": "/var/lib/lb"}, "/var/lib/lb/state.json"),
+        ("[load_balancer]\nstate_file = 'mine'", {"STATE_DIRECTORY": "/var/lib/lb"}, "/etc/lb/mine"),
+        ("[load_balancer]\nstate_file = ''", {"STATE_DIRECTORY": "/var/lib/lb"}, None),
+    ],
+)
+def test_rule_67_where_the_state_file_is(own: str, environ: dict[str, str], path: str | None) -> None:
+    found = read(own, base=Path("/etc/lb"), environ=environ).load_balancer.state_file
+    assert found == (Path(path) if path else None)
+
+
 FULL = """
 [load_balancer]
 region = "eu é"
