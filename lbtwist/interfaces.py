@@ -15,6 +15,7 @@ from zope.interface import Attribute, Interface
 
 from lbtwist.model.address import Address
 from lbtwist.model.endpoint import Endpoint
+from lbtwist.model.figures import Figures
 from lbtwist.model.health import CheckResult
 from lbtwist.model.plane import ConnectionView, ListenerPolicy, Member, Rotation, Scope, Tally
 from lbtwist.model.source import SourceAnswer
@@ -69,6 +70,9 @@ class IDataPlane(Interface):
 
     def totals() -> Mapping[int, int]:
         """Connections that were ever established, by the number of each registration it knows."""
+
+    def figures() -> Figures:
+        """What it has counted beside the tallies, of each listener, group and registration that it knows."""
 
     def when_empty(scope: Scope) -> Deferred[None]:
         """Fires when `scope` has no live connection: at once where it has none.

@@ -58,6 +58,7 @@ class Dispatch:
         "_tried",
         "_member",
         "_dial",
+        "_dialed_at",
         "_waiting",
     )
 
@@ -80,6 +81,7 @@ class Dispatch:
         self._tried = tried
         self._member: Member | None = None
         self._dial: IDial | None = None
+        self._dialed_at = 0.0
         self._waiting = False
 
     @property
@@ -105,7 +107,7 @@ class Dispatch:
             self._connect(member)
         elif not self._may_wait:
             self._end_wait()
-            self._client.no_server()
+            self._give_up()
         elif not self._waiting:
             self._wait()
 
@@ -125,7 +127,7 @@ class Dispatch:
     def due(self, now: float) -> None:
         """The sweep: it has waited too long."""
         self.cancel()
-        self._client.no_server()
+        self._give_up()
 
     @property
     def _may_try(self) -> bool:
@@ -153,6 +155,8 @@ class Dispatch:
         return next((member for member in order if member.number not in self._tried), None)
 
     def _connect(self, member: Member) -> None:
+        if self._tried:
+            self._group.counts.retries += 1
         self._tried += (member.number,)
         self._group.take(member)
         if self._client.reuse(member):
@@ -160,6 +164,7 @@ class Dispatch:
             return
         self._member = member
         self._group.under_way[self] = None
+        self._dialed_at = self._sweep.seconds()
         self._dial = self._dialer.dial(member.address, self._connected, self._timeout, self._failed)
 
     def _wait(self) -> None:
@@ -175,6 +180,7 @@ class Dispatch:
 
     def _connected(self) -> IProtocol:
         member = self._arrived()
+        self._group.counts.connect.observe(self._sweep.seconds() - self._dialed_at)
         self._group.tie(self._client.client_host, member.number)
         return self._client.server_protocol(member)
 
@@ -182,10 +188,14 @@ class Dispatch:
         member = self._arrived()
         self._group.give_back(member.number)
         if failure.own:
-            self._client.no_server()
+            self._give_up()
             return
         self._client.server_failed(member, failure.reason)
         self.next()
+
+    def _give_up(self) -> None:
+        self._group.counts.no_server += 1
+        self._client.no_server()
 
     def _arrived(self) -> Member:
         self._dial = None

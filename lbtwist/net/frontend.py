@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from lbtwist.model.figures import ListenerFigures
 from lbtwist.model.plane import ListenerPolicy, Member
 from lbtwist.net.dialing import IDialer
 from lbtwist.net.live import Ledger
@@ -48,6 +49,10 @@ class Frontend:
         """It has as many connections as it may."""
         limit = self.policy.max_connections
         return limit > 0 and len(self.ledger.live) >= limit
+
+    def figures(self) -> ListenerFigures:
+        """What was counted of it beyond its tally."""
+        return ListenerFigures(len(self.ledger.live))
 
     def adopt(self, policy: ListenerPolicy, group: GroupRotation) -> None:
         """Other limits and another group from now on; established connections are not touched."""

@@ -68,12 +68,14 @@ class Ledger:
     Counters of live connections stay on the connection, so that moving bytes touches no ledger.
     """
 
-    __slots__ = ("live", "total", "failed", "_endings", "_received", "_sent", "_vacancy")
+    __slots__ = ("live", "total", "failed", "failures", "_endings", "_received", "_sent", "_vacancy")
 
     def __init__(self) -> None:
         self.live: dict[int, ILive] = {}
         self.total = 0
         self.failed = 0
+        self.failures: dict[str, int] = {}
+        """Of a registration, those of `failed` by the reason."""
         self._endings: Counter[Ending] = Counter()
         self._received = 0
         self._sent = 0
@@ -94,6 +96,11 @@ class Ledger:
         self._sent += connection.sent
         if ending is not Ending.FINISHED:
             self._endings[ending] += 1
+
+    def fail(self, reason: str) -> None:
+        """A connection to the registration failed."""
+        self.failed += 1
+        self.failures[reason] = self.failures.get(reason, 0) + 1
 
     def tally(self) -> Tally:
         """All counters, with what the live connections have moved so far."""

@@ -14,6 +14,7 @@ from zope.interface import implementer
 
 from lbtwist.interfaces import IDataPlane, IDataPlaneObserver, IScheduler
 from lbtwist.model.endpoint import Endpoint
+from lbtwist.model.figures import Figures
 from lbtwist.model.plane import (
     EVERYTHING,
     ConnectionView,
@@ -114,6 +115,13 @@ class DataPlane:
 
     def totals(self) -> Mapping[int, int]:
         return {number: ledger.total for number, ledger in self._registrations.items()}
+
+    def figures(self) -> Figures:
+        return Figures(
+            listeners={number: frontend.figures() for number, frontend in self._frontends.items()},
+            groups={name: group.counts.figures(len(group.waiting)) for name, group in self._groups.items()},
+            failures={n: dict(ledger.failures) for n, ledger in self._registrations.items() if ledger.failed},
+        )
 
     def when_empty(self, scope: Scope) -> Deferred[None]:
         return Deferred.fromCoroutine(self._emptiness(scope))

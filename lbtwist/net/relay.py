@@ -10,6 +10,9 @@ from lbtwist.net.live import Lease, Ledger
 from lbtwist.net.pair import Pair
 from lbtwist.net.sockaddr import shown
 
+UNUSED = "closed before any byte was passed"
+"""Why a connection to a server has failed that was made."""
+
 
 class Relay(Pair):
     """One client's connection, from its accept to its close."""
@@ -73,7 +76,7 @@ class Relay(Pair):
         return End(self, self._frontend.seconds)
 
     def server_failed(self, member: Member, reason: str) -> None:
-        self._frontend.ledger_of(member).failed += 1
+        self._frontend.ledger_of(member).fail(reason)
         self._frontend.server_failed(member, reason)
 
     def no_server(self) -> None:
@@ -160,12 +163,12 @@ class Relay(Pair):
         self._frontend.sweep.leave(self)
         server.reset()
         # Counted while it is leased: a registration that is leaving may be gone with the lease.
-        self._frontend.ledger_of(member).failed += 1
+        self._frontend.ledger_of(member).fail(UNUSED)
         left = self._release()
         self._member = None
         self._go_on()
         # Who hears of it may cut, rotate and forget: it is told when all is in order.
-        self._frontend.server_failed(member, "closed before any byte was passed")
+        self._frontend.server_failed(member, UNUSED)
         if left is not None:
             left.tell_if_empty()
 

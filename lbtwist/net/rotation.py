@@ -13,6 +13,7 @@ from twisted.internet.task import Cooperator
 from lbtwist.interfaces import IIncremental, IScheduler
 from lbtwist.model.persistence import SourceTable
 from lbtwist.model.plane import Member, Rotation
+from lbtwist.net.counting import GroupCounts
 from lbtwist.net.idle import IdleConnections, Kept
 
 
@@ -39,6 +40,7 @@ class GroupRotation:
         self.waiting: OrderedDict[IUnderWay, None] = OrderedDict()
         """The queue, the one that waits longest first."""
         self.idle = IdleConnections()
+        self.counts = GroupCounts()
         self._make_scheduler = make_scheduler
         self._seconds = clock.seconds
         self._cooperator = Cooperator(scheduler=lambda call: clock.callLater(0, call))

@@ -19,6 +19,7 @@ from zope.interface.verify import verifyObject
 from lbtwist.errors import BindError
 from lbtwist.interfaces import IDataPlane
 from lbtwist.model.endpoint import parse_endpoint
+from lbtwist.model.figures import Figures, GroupFigures, ListenerFigures
 from lbtwist.model.plane import EVERYTHING, ListenerPolicy, Member, Rotation, Scope, Tally
 from tests.net.bench import GROUP, WEB, closed
 from tests.net.world import KINDS, Server, SocketWorld, World, make_world, reactor
@@ -190,6 +191,29 @@ async def test_a_failed_connect_is_reported(world: World) -> None:
     assert number == 1
     assert reason in ("refused", "no such socket")
     assert world.plane.tally(FIRST) == Tally(failed=1)
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_is_counted_beside_the_tallies(world: World) -> None:
+    assert world.plane.figures() == Figures()
+    dead, alive = world.dead(), world.server()
+    world.rotate(dead, alive, scheduler="rr")
+    await world.listen()
+    await world.listen(OTHER, group="none")
+    await connected(world, alive)
+    lost = await world.client(OTHER)
+    await lost.until(lambda: closed(lost))
+    figures = world.plane.figures()
+    ((_, reason),) = world.observer.heard
+    assert figures.failures == {1: {reason: 1}}
+    assert figures.listeners == {WEB: ListenerFigures(clients=1), OTHER: ListenerFigures()}
+    app = figures.groups[GROUP]
+    assert (app.queue, app.no_server, app.retries, app.connect.total) == (0, 0, 1, 1)
+    assert 0 <= app.connect.seconds < 60
+    assert figures.groups["none"] == GroupFigures(no_server=1)
+    for scope in (FIRST, Scope.listener(OTHER)):
+        world.plane.forget(scope)
+    assert (list(world.plane.figures().listeners), world.plane.figures().failures) == ([WEB], {})
 
 
 @pytest_twisted.ensureDeferred

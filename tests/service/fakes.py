@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import count
+from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
@@ -13,6 +14,7 @@ from zope.interface import implementer
 from lbtwist.errors import BindError
 from lbtwist.interfaces import IDataPlane, IDataPlaneObserver
 from lbtwist.model.endpoint import Endpoint
+from lbtwist.model.figures import Figures, GroupFigures, ListenerFigures
 from lbtwist.model.plane import (
     EVERYTHING,
     ConnectionView,
@@ -108,6 +110,11 @@ class FakeDataPlane:
         self.full: set[int] = set()
         """Members without room."""
         self.closed = False
+        self.groups: dict[str, GroupFigures] = {}
+        """What was counted of groups, as the test says."""
+        self.listeners: dict[int, ListenerFigures] = {}
+        """The same of listeners."""
+        self._failures: dict[int, Counter[str]] = {}
         self._ids = count(1)
         self._clients = count()
         self._counted: Counter[tuple[Scope, str]] = Counter()
@@ -127,6 +134,7 @@ class FakeDataPlane:
     def fail(self, member: Member, reason: str = "connection refused") -> None:
         """A client could not be connected to `member`."""
         self._counted[Scope.registration(member.number), "failed"] += 1
+        self._failures.setdefault(member.number, Counter())[reason] += 1
         assert self.observer is not None
         self.observer.connect_failed(member.number, reason)
 
@@ -194,6 +202,17 @@ class FakeDataPlane:
             if scope.kind is ScopeKind.REGISTRATION and counter == "total"
         }
 
+    def figures(self) -> Figures:
+        served = {
+            number: ListenerFigures(len(self._live(Scope.listener(number)))) for number in self.policies
+        }
+        known = dict.fromkeys([*self.rotations, *(p.group for p in self.policies.values())], GroupFigures())
+        return Figures(
+            {**served, **self.listeners},
+            {**known, **self.groups},
+            {number: dict(reasons) for number, reasons in self._failures.items()},
+        )
+
     def when_empty(self, scope: Scope) -> Deferred[None]:
         if not self._live(scope):
             return succeed(None)
@@ -239,6 +258,9 @@ class FakeDataPlane:
     def forget(self, scope: Scope) -> None:
         assert not self._live(scope), f"{scope} is not empty"
         self.forgotten += scope.numbers
+        known: dict[int, Any] = self._failures if scope.kind is ScopeKind.REGISTRATION else self.policies
+        for number in scope.numbers:
+            known.pop(number, None)
         for counter in [each for each in self._counted if each[0] in _parts(scope)]:
             del self._counted[counter]
 

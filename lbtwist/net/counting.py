@@ -1,0 +1,69 @@
+"""Counters of the data plane, in plain integers: what is counted for each connection costs next to nothing."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+
+from lbtwist.model.figures import BOUNDS, CLASSES, Distribution, GroupFigures
+
+
+class Histogram:
+    """How long something took, in buckets whose bounds never change."""
+
+    __slots__ = ("_counts", "_seconds")
+
+    def __init__(self) -> None:
+        self._counts = [0] * (len(BOUNDS) + 1)
+        self._seconds = 0.0
+
+    def observe(self, seconds: float) -> None:
+        """It took so long."""
+        self._counts[bisect_left(BOUNDS, seconds)] += 1
+        self._seconds += seconds
+
+    def value(self) -> Distribution:
+        """What was observed so far."""
+        return Distribution(tuple(self._counts), self._seconds)
+
+
+class Responses:
+    """How many final responses there were, by their class."""
+
+    __slots__ = ("_counts",)
+
+    def __init__(self) -> None:
+        self._counts = [0] * len(CLASSES)
+
+    def count(self, status: int) -> None:
+        """One of `status`; what is beyond 599 is counted as 5xx (RFC 9110, section 15)."""
+        self._counts[min(status // 100, len(CLASSES)) - 1] += 1
+
+    def value(self) -> tuple[int, ...]:
+        """So many of each class."""
+        return tuple(self._counts)
+
+
+class GroupCounts:
+    """The counters of one server group."""
+
+    __slots__ = ("no_server", "retries", "responses", "connect", "header", "response")
+
+    def __init__(self) -> None:
+        self.no_server = 0
+        self.retries = 0
+        self.responses = Responses()
+        self.connect = Histogram()
+        self.header = Histogram()
+        self.response = Histogram()
+
+    def figures(self, queue: int) -> GroupFigures:
+        """All of them now, with the length of the group's queue."""
+        return GroupFigures(
+            queue=queue,
+            no_server=self.no_server,
+            retries=self.retries,
+            responses=self.responses.value(),
+            connect=self.connect.value(),
+            header=self.header.value(),
+            response=self.response.value(),
+        )
