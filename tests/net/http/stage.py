@@ -197,6 +197,8 @@ class Speaker(HalfCloseable):
 class Stage(Bench):
     """A Bench whose listener speaks HTTP, where it is always the same date."""
 
+    accepted: dict[int, list[Any]]
+
     def __init__(self, capacity: int = CAPACITY, chunk: int = CHUNK) -> None:
         clock = Clock()
         clock.advance(1000)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ipaddress import ip_network
+from typing import Any
 
 import pytest
 
@@ -189,7 +190,7 @@ def test_a_chunked_body_streams_with_its_trailers() -> None:
 
 def test_what_follows_a_body_is_the_next_request() -> None:
     stage = http()
-    client, server = stage.asks(request("POST", "/1", body=b"abc") + request("GET", "/2"))
+    _, server = stage.asks(request("POST", "/1", body=b"abc") + request("GET", "/2"))
     assert read(server.hear()).body == b"abc"
     assert not stage.accepted[2]
     server.say(response(b"1"))
@@ -447,7 +448,7 @@ def test_the_client_behind_trusted_proxies_is_who_is_scheduled_by() -> None:
     stage = http(trusted_proxies=(ip_network("192.0.2.0/24"),))
     stage.servers(1, 2, scheduler="source_hash")
     client = stage.client()
-    chosen = {}
+    chosen: dict[int, set[Any]] = {}
     for n in range(20):
         client.say(request("GET", "/", f"X-Forwarded-For: 198.51.100.{n % 10}"))
         (asked,) = [end for end in stage.accepted[1] + stage.accepted[2] if end.hear()]
