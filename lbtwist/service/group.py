@@ -33,6 +33,7 @@ from lbtwist.service.returning import Returning
 from lbtwist.service.roll import Roll
 
 _CHECKS = Because("health check")
+_NOBODY = Because("")
 OPERATOR_CAUSES = {Admin.DRAIN: Cause.OPERATOR, Admin.MAINT: Cause.MAINTENANCE}
 
 
@@ -257,11 +258,11 @@ class ServerGroup(Service):
             raise Refused(f"{registration.label} is being cut; its removal can't be undone any more")
         self.members.check_free(registration.name, registration.address)
 
-    def weigh(self, registration: Registration, weight: int) -> None:
+    def weigh(self, registration: Registration, weight: int, because: Because = _NOBODY) -> None:
         """Another share of the new connections; 0 gets none and starts no drain."""
         registration.weight = weight
         self._publication.publish()
-        self._changed()
+        self._done_to([registration], because)
 
     def amend(self, servers: Mapping[Address, Wanted]) -> None:
         """Other names, weights and limits for registered servers; no connection is touched."""

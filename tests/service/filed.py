@@ -51,25 +51,24 @@ class Filed:
 
     def loaded(self) -> Loaded:
         """The file as it is now."""
-        if self.directory is None:
-            parts = (Part(tomllib.loads(self.toml), "lb.toml", Path(), self.toml),)
-        else:
-            parts = tuple(read(self.file))
-        return Loaded(judge(parts), parts)
+        parts = [Part(tomllib.loads(self.toml), "lb.toml", Path(), self.toml)]
+        if self.directory is not None:
+            parts = read(self.file)
+        return Loaded(judge(parts), tuple(parts))
 
-    def set(self, key: str, value: str, **more: Any) -> list[Any]:
+    def set(self, key: str, value: str, **more: Any) -> Any:
         return self.run(settings.set_, key, value, **more)
 
-    def unset(self, key: str, **more: Any) -> list[Any]:
+    def unset(self, key: str, **more: Any) -> Any:
         return self.run(settings.unset, key, **more)
 
-    def revert(self, key: str | None = None, **more: Any) -> list[Any]:
+    def revert(self, key: str | None = None, **more: Any) -> Any:
         return self.run(settings.revert, key, **more)
 
-    def apply(self, fragment: str, **more: Any) -> list[Any]:
+    def apply(self, fragment: str, **more: Any) -> Any:
         return self.run(editing.apply, fragment=fragment, **more)
 
-    def save(self, **more: Any) -> list[Any]:
+    def save(self, **more: Any) -> Any:
         return self.run(filing.save, **more)
 
     def diff(self) -> str:

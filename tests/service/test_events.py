@@ -8,9 +8,9 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.python.failure import Failure
 
 from lbtwist.errors import ConfigurationError, Problem
+from lbtwist.model.config.changes import LiveChange
 from lbtwist.model.drain import Because
 from lbtwist.service.events import KEPT_EVENTS, KINDS, Event, Events
-from lbtwist.service.live import LiveChange
 from lbtwist.service.loading import Loaded
 from lbtwist.service.reload import SHOWN_CHANGES, Reloader, _some
 from tests.service.bench import ADA, WALL, Bench, House, config, group_settings

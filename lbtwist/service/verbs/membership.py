@@ -97,7 +97,7 @@ def weigh(call: Call, server: str, weight: int, dry_run: bool = False, reason: s
         raise Refused(f"{registration.label} is leaving: its weight says nothing any more")
     if dry_run:
         return preview.said(f"weigh {weight} instead of {registration.weight}", [registration], call.balancer)
-    group.weigh(registration, weight)
+    group.weigh(registration, weight, Because(call.caller.name, reason))
     return rows.servers_result(call.balancer, [registration])
 
 
