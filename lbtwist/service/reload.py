@@ -202,9 +202,10 @@ def _reopen(listener: Listener) -> None:
 
 
 def _moved(running: Listener | None, settings: ListenerSettings) -> bool:
-    """It has another endpoint, or speaks otherwise there: its clients would not understand."""
-    if running is None:
-        return True
+    """It has another endpoint, or speaks otherwise there: its clients would not understand. One that is
+    disabled needs no endpoint."""
+    if running is None or running.disabled:
+        return running is None
     before = running.settings
     return (before.endpoint, before.protocol) != (settings.endpoint, settings.protocol)
 
