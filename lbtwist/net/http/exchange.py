@@ -249,7 +249,7 @@ class Exchange:
         rotation = self._group.rotation
         if reusable and self._sent_whole and rotation.keepalive and not server.held:
             server.keep()
-        elif self._sent_whole:
+        elif self._sent_whole and not server.held:
             server.close()
         else:
             server.abort()
