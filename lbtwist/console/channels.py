@@ -39,6 +39,11 @@ class Channels(SSHConnection):
     def busy(self) -> bool:
         return any(channel.busy for channel in self.channels.values())
 
+    @property
+    def finished(self) -> bool:
+        """Whether all has been said that was asked for, so that the client is about to leave by itself."""
+        return all(channel.localClosed or channel.closing for channel in self.channels.values())
+
     def ssh_CHANNEL_OPEN(self, packet: bytes) -> None:
         kind, rest = getNS(packet)
         number, _, size = struct.unpack(">3L", rest[:12])

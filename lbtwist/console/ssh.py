@@ -127,6 +127,14 @@ class ConsoleTransport(SSHServerTransport, TimeoutMixin):
         super().connectionLost(reason)
         self.factory.gone(self)
 
+    def see_off(self, why: bytes) -> None:
+        """End the connection; a client that has its whole answer has a moment to leave by itself. OpenSSH's
+        would fail with 255 at a disconnect, whatever the exit status was that came before."""
+        if isinstance(self.service, Channels) and self.service.finished:
+            self._abort_later()
+        else:
+            self.close(why)
+
     def close(self, why: bytes, code: int = DISCONNECT_BY_APPLICATION) -> None:
         """End the connection, by force if the client does not take what was sent."""
         if not self._closing:
@@ -136,8 +144,7 @@ class ConsoleTransport(SSHServerTransport, TimeoutMixin):
         self._closing = True
         self.transport.unregisterProducer()
         super().sendDisconnect(reason, desc)
-        if self._aborting is None:
-            self._aborting = self.callLater(CLOSING_TIME, self._abort)
+        self._abort_later()
 
     def ssh_DISCONNECT(self, packet: bytes) -> None:
         self.transport.unregisterProducer()
@@ -170,6 +177,10 @@ class ConsoleTransport(SSHServerTransport, TimeoutMixin):
 
     def stopProducing(self) -> None:
         """The connection is lost."""
+
+    def _abort_later(self) -> None:
+        if self._aborting is None:
+            self._aborting = self.callLater(CLOSING_TIME, self._abort)
 
     def _abort(self) -> None:
         self._aborting = None
@@ -243,5 +254,5 @@ class ConsoleFactory(SSHFactory):
         self._empty = Deferred()
         empty = self._empty
         for connection in list(self._connections):
-            connection.close(b"the console closes")
+            connection.see_off(b"the console closes")
         return empty

@@ -20,7 +20,7 @@ from twisted.internet.threads import deferToThread
 from lbtwist.console.service import ConsoleService
 from lbtwist.errors import BindError, ConfigurationError
 from lbtwist.model.endpoint import Endpoint, parse_endpoint
-from lbtwist.service.verbs.verb import Result
+from lbtwist.service.verbs.verb import Exit, Result
 from tests.console.client import SSH, Account, Client, Terminal, make_account
 from tests.console.fakes import FakeBalancer, FakeNames, fake_verbs
 from tests.console.recorder import logged
@@ -340,6 +340,21 @@ async def test_stopping_closes_the_sessions_and_what_was_begun_goes_on(start: St
     assert (await waiting).returncode == 255
     assert [asked[1] for asked in running.balancer.asked] == ["remove"]
     assert running.service.address is None
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_client_that_has_its_answer_gets_the_exit_status_though_the_console_closes(
+    start: Start,
+) -> None:
+    """Each of many: a disconnect that comes with the exit status wins often, not always."""
+    for _ in range(10):
+        running = start()
+        asking = running.run("operate", "remove app/ecs01 --wait")
+        await running.until(lambda running=running: bool(running.balancer.waits))
+        running.balancer.waits[0].callback(Result("done", Exit.CUT))
+        await running.service.stopService()
+        answer = await asking
+        assert (answer.returncode, answer.stdout) == (Exit.CUT, "done\n")
 
 
 @pytest.mark.parametrize("data", [b"GET / HTTP/1.0\r\n\r\n", b"SSH-2.0-x\r\n" + b"\0" * 64, b"SSH-9-x\r\n"])

@@ -381,3 +381,30 @@ def test_one_that_tried_keys_in_vain_counts_as_a_failed_login_and_others_do_not(
             server.clock.advance(0.2)
     assert knock(server, 1) == []
     server.closed()
+
+
+def test_channels_are_finished_when_each_has_said_all_that_was_asked_for() -> None:
+    connection = Connection()
+    assert connection.channels.finished
+    first = connection.start(b"exec", NS(b"wait app/ecs01"))
+    connection.start(b"exec", NS(b"wait app/ecs01"))
+    assert not connection.channels.finished
+    connection.balancer.waits[0].callback(Result("done"))
+    assert not connection.channels.finished
+    connection.balancer.waits[1].callback(Result("done"))
+    assert connection.channels.finished
+    assert first.localClosed
+
+
+def test_a_client_that_has_its_answer_and_does_not_leave_is_cut_after_a_moment() -> None:
+    server = Server()
+    server.ssh.service = Connection().channels
+    closed = server.factory.close()
+    server.clock.advance(CLOSING_TIME - 0.1)
+    assert not server.wire.disconnected
+    assert b"the console closes" not in server.wire.value()
+    server.clock.advance(0.2)
+    assert server.wire.disconnected
+    assert not closed.called
+    server.closed()
+    assert closed.called

@@ -124,8 +124,10 @@ class Balancer(Twistd):
         """The last one."""
         return dict(self.ask("receipts")[-1])
 
-    def forget_ports(self) -> None:
-        """It is started again, and has others."""
+    def forget(self) -> None:
+        """It has ended and may be entered again: its ports and what it told are others then."""
+        (self.directory / "notify").unlink()
+        self.notes.clear()
         self._console_port = 0
         self.__dict__.pop("address", None)
 

@@ -97,8 +97,7 @@ def test_what_was_entered_comes_back_after_a_restart(tmp_path: Path, pair: Pair)
             terminal.until("load_balancer.name  lbtwist")
             terminal.type("\x04")
             assert terminal.status() == 0
-        (tmp_path / "notify").unlink()
-        lb.forget_ports()
+        lb.forget()
     (kept,) = (state / "console-history").iterdir()
     assert kept.stat().st_mode & 0o777 == 0o600
     assert kept.read_text() == '"get load_balancer.name"\n'
