@@ -45,6 +45,5 @@ def _wrong_keys(settings: ConsoleSettings, lines: bool) -> Iterator[Problem]:
 
 
 def _endpoints(config: Config) -> Iterator[Endpoint]:
-    if config.console is not None:
-        yield config.console.endpoint
+    yield from (face.endpoint for face in (config.console, config.status) if face is not None)
     yield from (listener.endpoint for listener in config.listeners.values())

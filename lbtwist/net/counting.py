@@ -1,4 +1,4 @@
-"""Counters of the data plane, in plain integers: what is counted for each connection costs next to nothing."""
+"""Counters of the data plane, in plain integers: to count one costs next to nothing."""
 
 from __future__ import annotations
 

@@ -33,6 +33,7 @@ from lbtwist.service.listener import Listener
 from lbtwist.service.live import LiveEdit, LiveSettings, is_written, parts_of
 from lbtwist.service.loading import judge
 from lbtwist.service.makers import Makers, make_scheduler, makers
+from lbtwist.service.reloads import Reloads
 from lbtwist.service.shares import Shares
 from lbtwist.service.unfiled import IFiling, Unfiled
 
@@ -89,6 +90,7 @@ class LoadBalancer(MultiService):
         self.drains.changed = self._changed
         self.problems: tuple[str, ...] = ()
         """What the last reload refused; empty when it was applied."""
+        self.reloads = Reloads(wall())
         self.reload: Callable[[], Deferred[list[str]]] = _no_file
         """Reads the file again, where there is one; fails with what is wrong in it."""
         self.change_live: Callable[[LiveEdit, str], Deferred[list[str]]] = lambda edit, who: _no_file()

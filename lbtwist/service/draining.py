@@ -17,6 +17,7 @@ from lbtwist.model.plane import Scope
 from lbtwist.model.receipt import Receipt
 from lbtwist.service.events import Events
 from lbtwist.service.spread import Spread
+from lbtwist.service.totals import DrainTotals
 
 KEPT_RECEIPTS = 1000
 
@@ -174,6 +175,7 @@ class Drains:
         """Hears when one begins or ends, or has another deadline."""
         self.ended = 0
         """How many have ended."""
+        self.totals = DrainTotals()
         self._running: dict[Scope, RunningDrain] = {}
         self.receipts: deque[Receipt] = deque(maxlen=KEPT_RECEIPTS)
 
@@ -221,6 +223,7 @@ class Drains:
             del self._running[key]
             self.receipts.append(receipt)
             self.ended += 1
+            self.totals.add(receipt)
             self.changed()
             self.log.info(_ENDED, receipt=receipt, of_cut=_of_cut(receipt))
             self.events.add("drain", receipt.subject, _ended(receipt), receipt.who)

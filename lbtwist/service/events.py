@@ -34,14 +34,22 @@ class Events:
         self._kept: deque[Event] = deque(maxlen=KEPT_EVENTS)
         self._followers: dict[int, Callable[[Event], None]] = {}
         self._numbered = 0
+        self.added = 0
+        """How many there ever were: the number of the last one."""
 
     def __iter__(self) -> Iterator[Event]:
         return iter(tuple(self._kept))
+
+    def after(self, number: int) -> list[tuple[int, Event]]:
+        """Those after the one of that number, as far as they are kept, each with its own."""
+        first = self.added - len(self._kept) + 1
+        return [(n, event) for n, event in enumerate(self._kept, first) if n > number]
 
     def add(self, kind: str, subject: str, text: str, who: str = "") -> None:
         """It happened just now."""
         event = Event(self._wall(), kind, subject, text, who)
         self._kept.append(event)
+        self.added += 1
         for heard in list(self._followers.values()):
             heard(event)
 

@@ -59,12 +59,14 @@ class Reloader:
             self._check_running()
             done = await self._follow(loaded)
         except ConfigurationError as error:
+            balancer.reloads.refuse()
             balancer.problems = tuple(str(problem) for problem in error.problems)
             for problem in balancer.problems:
                 log.error("reload refused, nothing has changed: {problem}", problem=problem)
             balancer.events.add("reload", "", f"refused: {_some(balancer.problems)}", _FILE.who)
             raise
         balancer.problems = ()
+        balancer.reloads.apply(balancer.wall())
         for line in done or ["nothing has changed"]:
             log.info("reload: {line}", line=line)
         for warning in warnings(balancer.config):
@@ -150,10 +152,12 @@ def check_applicable(balancer: LoadBalancer, new: Config) -> None:
 
 
 def _check_fixed(old: Config, new: Config) -> None:
-    """The console is what a reload may be watched from: it changes with a restart alone. So does the
-    place of what is kept over one."""
+    """The console is what a reload may be watched from: it changes with a restart alone. So do the status
+    page and the place of what is kept over a restart."""
     if old.console != new.console:
         raise ConfigurationError([Problem("console", "can't be changed by a reload: restart")])
+    if old.status != new.status:
+        raise ConfigurationError([Problem("status", "can't be changed by a reload: restart")])
     if old.load_balancer.state_file != new.load_balancer.state_file:
         raise ConfigurationError(
             [Problem("load_balancer.state_file", "can't be changed by a reload: restart")]

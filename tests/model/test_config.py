@@ -39,7 +39,7 @@ def test_example_is_whole() -> None:
 def test_defaults() -> None:
     config = read(MINIMAL)
     listener, group = config.listeners["web"], config.server_groups["app"]
-    assert config.console is None
+    assert (config.console, config.status) == (None, None)
     assert config.load_balancer.name == "lbtwist"
     assert config.load_balancer.shutdown_timeout == 60
     assert (listener.idle_timeout, listener.connect_timeout, listener.max_connections) == (1800, 5, 0)
@@ -217,6 +217,12 @@ def test_host_key(own: str, environ: dict[str, str], path: str) -> None:
 def test_rule_67_where_the_state_file_is(own: str, environ: dict[str, str], path: str | None) -> None:
     found = read(own, base=Path("/etc/lb"), environ=environ).load_balancer.state_file
     assert found == (Path(path) if path else None)
+
+
+def test_the_status_page_is_on_loopback() -> None:
+    status = read("[status]").status
+    assert status is not None
+    assert str(status.endpoint) == "127.0.0.1:8404"
 
 
 FULL = """

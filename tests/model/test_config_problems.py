@@ -222,7 +222,7 @@ def test_unknown_key_that_is_near_a_known_one() -> None:
 def test_unknown_key_at_the_top() -> None:
     assert wrong("listener = 3") == [
         "listener: is not a known key (did you mean listeners?); "
-        "the file takes load_balancer, console, listeners, server_groups, include, defaults"
+        "the file takes load_balancer, console, status, listeners, server_groups, include, defaults"
     ]
 
 
@@ -270,6 +270,19 @@ def test_the_console_overlaps_no_listener(console: str) -> None:
     assert wrong(toml) == [
         f"listeners.web.endpoint: :2222 overlaps {'' if console else '127.0.0.1'}:2222 of console"
     ]
+
+
+@pytest.mark.parametrize("status", ["", "endpoint = ':8404'"])
+def test_the_status_page_overlaps_no_listener(status: str) -> None:
+    toml = WHOLE.replace("8080", "8404") + f"[status]\n{status}"
+    assert wrong(toml) == [
+        f"listeners.web.endpoint: :8404 overlaps {'' if status else '127.0.0.1'}:8404 of status"
+    ]
+
+
+def test_the_status_page_does_not_overlap_the_console() -> None:
+    toml = WHOLE + "[console]\nadmin_keys = 'a'\nendpoint = 8404\n[status]"
+    assert wrong(toml) == ["status.endpoint: 127.0.0.1:8404 overlaps :8404 of console"]
 
 
 @pytest.mark.parametrize(

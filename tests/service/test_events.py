@@ -33,6 +33,18 @@ def test_the_last_are_kept_the_oldest_first_with_their_times() -> None:
     assert kept[0].time == WALL + 3
 
 
+def test_they_have_numbers_by_which_one_goes_on() -> None:
+    events = Events(lambda: WALL)
+    assert (events.added, events.after(0)) == (0, [])
+    for number in range(1, KEPT_EVENTS + 3):
+        events.add("server", "", str(number))
+    assert [(n, event.text) for n, event in events.after(KEPT_EVENTS)] == [
+        (n, str(n)) for n in (KEPT_EVENTS + 1, KEPT_EVENTS + 2)
+    ]
+    assert events.after(0)[0][0] == 3, "the others are not kept"
+    assert events.after(events.added) == []
+
+
 def test_a_follower_hears_what_comes_until_it_stops() -> None:
     events = Events(lambda: WALL)
     events.add("server", "", "before")

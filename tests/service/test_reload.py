@@ -15,7 +15,7 @@ from lbtwist.model.registration import Origin
 from lbtwist.service.loading import Loaded
 from lbtwist.service.reload import Reloader
 from lbtwist.service.verbs import membership, taking_out
-from tests.service.bench import ADA, Bench, config
+from tests.service.bench import ADA, WALL, Bench, config
 
 Flush = Callable[..., list[Failure]]
 WEB = '[listeners.web]\nendpoint = "127.0.0.1:8080"\nprotocol = "tcp"\nserver_group = "app"\n'
@@ -390,6 +390,28 @@ def test_the_console_is_changed_by_a_restart_alone(bench: Bench, flush_logged_er
     toml = '[console]\nadmin_keys = "/keys"\n' + TWO.replace("ecs01", "renamed")
     assert refused(begin(bench, toml)) == "console: can't be changed by a reload: restart"
     assert bench.rotation() == ["app/ecs01#2", "app/ecs02#3"]
+    flush_logged_errors()
+
+
+def test_the_status_page_is_changed_by_a_restart_alone(bench: Bench, flush_logged_errors: Flush) -> None:
+    toml = "[status]\n" + TWO.replace("ecs01", "renamed")
+    assert refused(begin(bench, toml)) == "status: can't be changed by a reload: restart"
+    assert bench.rotation() == ["app/ecs01#2", "app/ecs02#3"]
+    flush_logged_errors()
+
+
+def test_reloads_are_counted_with_the_time_of_the_last_that_was_applied(
+    bench: Bench, flush_logged_errors: Flush
+) -> None:
+    reloads = bench.balancer.reloads
+    assert (reloads.applied, reloads.refused, reloads.well, reloads.read_at) == (0, 0, True, WALL)
+    bench.clock.advance(5)
+    reload(bench, TWO)
+    bench.clock.advance(5)
+    refused(begin(bench, "[status]\n" + TWO))
+    assert (reloads.applied, reloads.refused, reloads.well, reloads.read_at) == (1, 1, False, WALL + 5)
+    reload(bench, TWO)
+    assert (reloads.applied, reloads.refused, reloads.well, reloads.read_at) == (2, 1, True, WALL + 10)
     flush_logged_errors()
 
 

@@ -16,7 +16,13 @@ from lbtwist.model.config.plain import plain
 from lbtwist.model.config.quorum import Quorum
 from lbtwist.model.config.reference import EXAMPLE, reference
 from lbtwist.model.config.rules import RuleSettings
-from lbtwist.model.config.schema import Config, ConsoleSettings, ListenerSettings, LoadBalancerSettings
+from lbtwist.model.config.schema import (
+    Config,
+    ConsoleSettings,
+    ListenerSettings,
+    LoadBalancerSettings,
+    StatusSettings,
+)
 from lbtwist.model.config.secret import Secret
 
 __all__ = [
@@ -37,6 +43,7 @@ __all__ = [
     "RuleSettings",
     "Secret",
     "ServerSettings",
+    "StatusSettings",
     "json_schema",
     "parse",
     "parse_parts",

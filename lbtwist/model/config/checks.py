@@ -9,12 +9,15 @@ from lbtwist.model.config.document import Finding
 from lbtwist.model.config.group_checks import check_groups
 from lbtwist.model.config.inherit import table, tables
 from lbtwist.model.config.rules import OUTCOMES
-from lbtwist.model.config.schema import KEY_FILES, ConsoleSettings
-from lbtwist.model.config.table import KeyPath
+from lbtwist.model.config.schema import KEY_FILES, ConsoleSettings, StatusSettings
+from lbtwist.model.config.table import KeyPath, Table
 from lbtwist.model.config.words import did_you_mean, dotted, joined, listed
 from lbtwist.model.config.written import where_of_listener
 from lbtwist.model.endpoint import Endpoint, parse_endpoint
 from lbtwist.model.shown import shown
+
+_FACES: Mapping[str, type[Table]] = {"console": ConsoleSettings, "status": StatusSettings}
+"""The tables whose endpoint has a default, and with it they are there or not."""
 
 
 def check(
@@ -91,10 +94,11 @@ def _check_endpoints(document: Mapping[str, Any]) -> Iterator[Finding]:
 
 
 def _endpoints(document: Mapping[str, Any]) -> Iterator[tuple[str, KeyPath, Endpoint]]:
-    console = document.get("console")
-    if isinstance(console, dict):
-        default = ConsoleSettings.model_fields["endpoint"].default.text
-        yield from _read_endpoint("console", ("console", "endpoint"), console.get("endpoint", default))
+    for name, schema in _FACES.items():
+        face = document.get(name)
+        if isinstance(face, dict):
+            default = schema.model_fields["endpoint"].default.text
+            yield from _read_endpoint(name, (name, "endpoint"), face.get("endpoint", default))
     for name, listener in tables(document.get("listeners")).items():
         if "endpoint" in listener:
             yield from _read_endpoint(

@@ -75,6 +75,15 @@ class ConsoleSettings(Table):
     max_sessions: Annotated[int, whole(1, 1024)] = key("Sessions at once.", 32)
 
 
+class StatusSettings(Table):
+    """Metrics, health and events over HTTP, to be read by machines. Without this table there are none.
+
+    Whoever can connect may read all of it, and change nothing.
+    """
+
+    endpoint: Annotated[Endpoint, ENDPOINT] = key("Where it listens.", parse_endpoint("127.0.0.1:8404"))
+
+
 class ListenerDefaults(Table):
     """What holds for every listener that does not say otherwise: any key of it but `endpoint`.
 
@@ -137,6 +146,7 @@ class Config(Table):
 
     load_balancer: LoadBalancerSettings = key("The instance as a whole.", LoadBalancerSettings())
     console: ConsoleSettings | None = key("The console for operators.", None)
+    status: StatusSettings | None = key("Metrics, health and events over HTTP.", None)
     listeners: dict[Annotated[str, NAME], ListenerSettings] = key("Where clients connect.", {})
     server_groups: dict[Annotated[str, NAME], GroupSettings] = key("Where connections go.", {})
 
