@@ -12,6 +12,7 @@ from lbtwist.net.direct import DirectDialer
 from lbtwist.net.plane import DataPlane
 from lbtwist.net.poller import Poller
 from lbtwist.net.port import open_port
+from lbtwist.net.sockets import ListeningSockets
 from lbtwist.net.sweep import Sweep
 
 
@@ -22,10 +23,15 @@ class Net(NamedTuple):
     dialer: IDialer
 
 
-def data_plane(reactor: Any, make_scheduler: Callable[[str], IScheduler]) -> Net:
-    """A data plane with a poller of its own, nested in `reactor`."""
+def data_plane(
+    reactor: Any,
+    make_scheduler: Callable[[str], IScheduler],
+    sockets: ListeningSockets | None = None,
+) -> Net:
+    """A data plane with a poller of its own, nested in `reactor`. It listens on `sockets` where those are
+    its endpoints'."""
     poller = Poller(reactor)
     sweep = Sweep(reactor)
     dialer = DirectDialer(poller, sweep)
-    opening = partial(open_port, poller=poller, reactor=reactor)
+    opening = partial(open_port, poller=poller, reactor=reactor, sockets=sockets)
     return Net(DataPlane(reactor, dialer, sweep, opening, make_scheduler), dialer)

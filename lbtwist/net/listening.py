@@ -84,9 +84,14 @@ class ListeningPort:
         self._listening = True
         self._poller.register(self._socket.fileno(), READABLE, self)
 
-    def stopListening(self) -> Deferred[None]:
-        """Accept what waits in the backlog (rule 70), and close. Fires when the address is free again."""
-        if self._listening:
+    def stopListening(self, *, handed_on: bool = False) -> Deferred[None]:
+        """Accept what waits in the backlog (rule 70), and close. Fires when the address is free again.
+
+        Where the socket was handed on, another process listens on: backlog and file are that one's.
+        """
+        if handed_on:
+            self._file = None
+        elif self._listening:
             self._empty_backlog()
         self._close()
         stopped: Deferred[None] = Deferred()

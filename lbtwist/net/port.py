@@ -14,9 +14,11 @@ from twisted.python.failure import Failure
 from lbtwist.errors import BindError
 from lbtwist.model.endpoint import Endpoint, EndpointKind
 from lbtwist.net.binding import BACKLOG, SocketFile, bind_tcp, bind_unix
+from lbtwist.net.inheriting import let_go
 from lbtwist.net.listening import ListeningPort
 from lbtwist.net.poller import Poller
 from lbtwist.net.sockaddr import address_of, shown
+from lbtwist.net.sockets import ListeningSockets
 
 
 class IPort(Protocol):
@@ -29,23 +31,32 @@ class IPort(Protocol):
         """Where it listens, as shown; empty where that is not known yet."""
 
     def close(self) -> Deferred[None]:
-        """Accept what is in the backlog, and close. Fires when the endpoint is free."""
+        """Accept what is in the backlog, and close. Fires when the endpoint is free.
+
+        Where another process listens on the same socket, the backlog is that one's.
+        """
 
 
-def open_port(endpoint: Endpoint, poller: Poller, reactor: Any) -> IPort:
-    """Bind `endpoint`. Raises BindError; for an endpoint string of Twisted's, `accept` does."""
+def open_port(
+    endpoint: Endpoint, poller: Poller, reactor: Any, sockets: ListeningSockets | None = None
+) -> IPort:
+    """Take the socket of `sockets` that was given for `endpoint`, or bind it. Raises BindError; for an
+    endpoint string of Twisted's, `accept` does."""
+    kept = ListeningSockets() if sockets is None else sockets
     if endpoint.kind is EndpointKind.TWISTED:
-        return TwistedPort(endpoint, reactor)
-    return DirectPort(endpoint, poller, reactor)
+        return TwistedPort(endpoint, reactor, kept)
+    return DirectPort(endpoint, poller, reactor, kept)
 
 
 class DirectPort:
     """A TCP or Unix socket in the poller."""
 
-    def __init__(self, endpoint: Endpoint, poller: Poller, reactor: Any) -> None:
+    def __init__(self, endpoint: Endpoint, poller: Poller, reactor: Any, sockets: ListeningSockets) -> None:
         self._poller = poller
         self._reactor = reactor
-        self._socket = _bound(endpoint)
+        self._sockets = sockets
+        self._socket = sockets.take(endpoint) or _bound(endpoint)
+        sockets.hold(endpoint, self._socket.fileno())
         self._file = SocketFile.of(self._socket)
         self._port: ListeningPort | None = None
 
@@ -58,20 +69,22 @@ class DirectPort:
         return shown(self._port.getHost() if self._port else address_of(self._socket.getsockname()))
 
     def close(self) -> Deferred[None]:
-        if self._port is None:
-            if self._file is not None:
-                self._file.remove()
-            self._socket.close()
-            return succeed(None)
-        return self._port.stopListening()
+        handed_on = self._sockets.release(self._socket.fileno())
+        if self._port is not None:
+            return self._port.stopListening(handed_on=handed_on)
+        if self._file is not None and not handed_on:
+            self._file.remove()
+        self._socket.close()
+        return succeed(None)
 
 
 class TwistedPort:
     """Whatever `twisted.internet.endpoints.serverFromString` opens."""
 
-    def __init__(self, endpoint: Endpoint, reactor: Any) -> None:
+    def __init__(self, endpoint: Endpoint, reactor: Any, sockets: ListeningSockets) -> None:
         self._endpoint = endpoint
         self._reactor = reactor
+        self._sockets = sockets
         self._port: IListeningPort | None = None
 
     def accept(self, factory: IProtocolFactory) -> Deferred[None]:
@@ -85,17 +98,21 @@ class TwistedPort:
         port, self._port = self._port, None
         if port is None:
             return succeed(None)
+        if IReadDescriptor.providedBy(port) and self._sockets.release(port.fileno()):
+            let_go(port)
+            return succeed(None)
         empty_backlog(port)
         return port.stopListening() or succeed(None)
 
     def _listen(self, factory: IProtocolFactory) -> Deferred[IListeningPort]:
-        listening: Deferred[IListeningPort] = serverFromString(self._reactor, self._endpoint.text).listen(
-            factory
-        )
+        reactor = self._sockets.reactor_for(self._endpoint, self._reactor)
+        listening: Deferred[IListeningPort] = serverFromString(reactor, self._endpoint.text).listen(factory)
         return listening
 
     def _listening(self, port: IListeningPort) -> None:
         self._port = port
+        if IReadDescriptor.providedBy(port):
+            self._sockets.hold(self._endpoint, port.fileno())
 
     def _failed(self, failure: Failure) -> None:
         raise BindError(f"{self._endpoint}: {failure.getErrorMessage()}") from failure.value

@@ -1,0 +1,91 @@
+"""Listening sockets that this process was given, and those that it can hand on to another."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Collection, Iterable
+from typing import Any, NamedTuple
+from urllib.parse import quote, unquote
+
+from lbtwist.model.endpoint import Endpoint
+from lbtwist.net.inheriting import InheritingReactor
+
+_EVERY = ("::", "0.0.0.0")  # noqa: S104 - compared, not bound
+
+
+class Descriptor(NamedTuple):
+    """An open descriptor, by a name that sd_listen_fds_with_names(3) allows."""
+
+    name: str
+    fileno: int
+
+
+def name_of(endpoint: Endpoint) -> str:
+    """What the socket of `endpoint` is called: its text, in which a colon may not stand as such."""
+    return quote(endpoint.text, safe="/[]")
+
+
+class ListeningSockets:
+    """Who listens takes its socket from here first, and says here what it listens on."""
+
+    def __init__(self, given: Iterable[tuple[str, socket.socket]] = ()) -> None:
+        """`given` are listening sockets by name: of their endpoint, or any other."""
+        self._given = list(given)
+        self._held: dict[int, Endpoint] = {}
+        self._left: Collection[str] | None = None
+        """Names of those that nobody has taken over; None while they are all our own."""
+
+    def take(self, endpoint: Endpoint) -> socket.socket | None:
+        """The socket that was given for `endpoint`, or is bound to it; None where there is none."""
+        named = (each for each in self._given if each[0] == name_of(endpoint))
+        bound = (each for each in self._given if _is_bound(each[1], endpoint))
+        found = next(named, None) or next(bound, None)
+        if found is None:
+            return None
+        self._given.remove(found)
+        found[1].setblocking(False)
+        return found[1]
+
+    def reactor_for(self, endpoint: Endpoint, reactor: Any) -> Any:
+        """`reactor`, or where a socket was given for `endpoint` one that listens on that."""
+        given = self.take(endpoint)
+        return reactor if given is None else InheritingReactor(reactor, given)
+
+    def close_rest(self) -> list[str]:
+        """Close those that were given and that nobody wants. Returns their names."""
+        rest, self._given = self._given, []
+        for _, unwanted in rest:
+            unwanted.close()
+        return [name for name, _ in rest]
+
+    def hold(self, endpoint: Endpoint, fileno: int) -> None:
+        """Something listens for `endpoint` on this descriptor."""
+        self._held[fileno] = endpoint
+
+    def held(self) -> list[Descriptor]:
+        """All that is listened on, to be handed on."""
+        return [Descriptor(name_of(endpoint), fileno) for fileno, endpoint in self._held.items()]
+
+    def hand_on(self, left: Collection[str]) -> None:
+        """Another process listens on the same sockets from now on, but those of the names in `left`."""
+        self._left = left
+
+    def release(self, fileno: int) -> bool:
+        """It is about to be closed. True where it goes on listening in another process."""
+        endpoint = self._held.pop(fileno, None)
+        return self._left is not None and endpoint is not None and name_of(endpoint) not in self._left
+
+
+def shown_name(name: str) -> str:
+    """The endpoint that `name_of` has made `name` of."""
+    return unquote(name)
+
+
+def _is_bound(listening: socket.socket, endpoint: Endpoint) -> bool:
+    """It is bound to just what `endpoint` says."""
+    where = listening.getsockname()
+    if endpoint.port is None or isinstance(where, str):
+        return bool(endpoint.host) and where == endpoint.host
+    host, port = where[:2]
+    same_host = host == endpoint.host or (endpoint.host is None and host in _EVERY)
+    return same_host and port == endpoint.port
