@@ -99,6 +99,17 @@ class Balancer(Twistd):
                 raise
         return subprocess.CompletedProcess(words, command.returncode, out, err)
 
+    def give(self, text: str, *words: str) -> subprocess.CompletedProcess[str]:
+        """One command at its console that reads `text` from its standard input."""
+        return subprocess.run(
+            [*self._ssh(), shlex.join(words)],
+            input=text,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+
     def begin(self, *words: str) -> subprocess.Popen[str]:
         """One command at its console, under way."""
         return subprocess.Popen(
