@@ -7,6 +7,7 @@ import os
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -350,8 +351,9 @@ async def test_a_client_that_has_its_answer_gets_the_exit_status_though_the_cons
     for _ in range(10):
         running = start()
         asking = running.run("operate", "remove app/ecs01 --wait")
-        await running.until(lambda running=running: bool(running.balancer.waits))
-        running.balancer.waits[0].callback(Result("done", Exit.CUT))
+        waits = running.balancer.waits
+        await running.until(partial(bool, waits))
+        waits[0].callback(Result("done", Exit.CUT))
         await running.service.stopService()
         answer = await asking
         assert (answer.returncode, answer.stdout) == (Exit.CUT, "done\n")
