@@ -249,6 +249,7 @@ class Stage(Bench):
 
     def empty(self) -> bool:
         """Nothing is live, nobody is connected, no server's connection is kept, no timer is left."""
+        self.settle()
         kept = sum(
             map(
                 len,
