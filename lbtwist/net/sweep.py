@@ -105,6 +105,8 @@ class Sweep:
                 if entry.due_bucket == number:  # none before it in the bucket has made it leave
                     entry.due_bucket = None
                     self._tell(entry, now)
+        if not self._buckets:
+            self._heap.clear()
         self._schedule()
 
     def _tell(self, entry: Entry, now: float) -> None:

@@ -40,6 +40,18 @@ def test_is_due_at_its_time_and_not_before() -> None:
     assert entry.due_bucket is None
 
 
+def test_a_later_entry_that_has_left_keeps_no_timer_when_the_others_are_told() -> None:
+    clock = Clock()
+    sweep = Sweep(clock)
+    early, late = Timeout(), Timeout()
+    sweep.enter(early, 1.0)
+    sweep.enter(late, 5.0)
+    sweep.leave(late)
+    clock.advance(2)
+    assert early.told == [2.0]
+    assert clock.getDelayedCalls() == []
+
+
 @given(
     start=st.floats(0, 1e7),
     delays=st.lists(st.floats(0, 100), min_size=1, max_size=20),

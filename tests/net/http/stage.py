@@ -250,12 +250,8 @@ class Stage(Bench):
     def empty(self) -> bool:
         """Nothing is live, nobody is connected, no server's connection is kept, no timer is left."""
         self.settle()
-        kept = sum(
-            map(
-                len,
-                (each for group in self.plane._groups.values() for each in group.idle._by_member.values()),
-            )
-        )
+        pools = [group.idle._by_member.values() for group in self.plane._groups.values()]
+        kept = any(connections for pool in pools for connections in pool)
         return not (self.ledger.live or self.guests or kept or self.timers)
 
 
