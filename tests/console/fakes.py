@@ -97,7 +97,10 @@ def weight(call: Call, server: str, weight: int) -> Result:
     return Result({"server": server, "weight": weight})
 
 
-def apply(call: Call, fragment: str, prune: bool = False) -> Result:
+def apply(call: Call, group: str | None = None, fragment: str = "", prune: bool = False) -> Result:
+    if group is not None:
+        call.balancer.note(call, "apply", group=group)
+        return Result([])
     call.balancer.note(call, "apply", fragment=fragment, prune=prune)
     return Result(f"+ {fragment}")
 
@@ -158,7 +161,11 @@ def fake_verbs() -> dict[str, Verb]:
             apply,
             "Any part of a file.",
             Role.OPERATE,
-            (Parameter("fragment", Kind.INPUT), Parameter("prune", Kind.FLAG, option=True)),
+            (
+                Parameter("group", Kind.GROUP),
+                Parameter("fragment", Kind.INPUT, unless="group"),
+                Parameter("prune", Kind.FLAG, option=True),
+            ),
         ),
         Verb(
             "wait",

@@ -69,7 +69,7 @@ def test_names_are_a_mapping(lb: Any) -> None:
 def test_attributes_complete(lb: Any) -> None:
     assert {"groups", "remove", "remove_listener", "status"} <= set(dir(lb))
     assert dir(lb.groups["app"].servers["ecs01"]) == ["remove", "wait", "weight"]
-    assert dir(lb.groups["app"]) == ["servers"]
+    assert dir(lb.groups["app"]) == ["apply", "servers"]
     assert lb.remove.__doc__.startswith("Deregisters")
 
 

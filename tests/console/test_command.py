@@ -118,7 +118,7 @@ def test_help_of_a_verb_needs_nothing_else(line: str) -> None:
 
 def test_the_usage_shows_what_is_needed() -> None:
     assert usage(VERBS["wait"]) == "wait SERVER [--until empty|healthy] [--limit LIMIT] [--json]"
-    assert usage(VERBS["apply"]) == "apply [--prune] [--json]"
+    assert usage(VERBS["apply"]) == "apply [GROUP] [--prune] [--json]"
 
 
 def test_the_help_has_each_parameter_that_says_what_it_is() -> None:

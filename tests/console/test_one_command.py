@@ -45,6 +45,12 @@ def test_input_is_awaited_where_the_verb_takes_it() -> None:
     assert session.balancer.asked[0][2]["fragment"] == "a = 'ß'\n"
 
 
+def test_input_is_not_awaited_where_something_else_is_given_instead() -> None:
+    session = Session("apply app")
+    assert session.line.statuses == [0]
+    assert session.balancer.asked[0][2] == {"group": "app"}
+
+
 @pytest.mark.parametrize(
     ("data", "said"), [(b"\xff", b"not UTF-8 at byte 0"), (b"a" * (MAX_INPUT + 1), b"longer")]
 )

@@ -73,6 +73,13 @@ def test_what_changes_something_takes_an_operator(verb: Verb) -> None:
     assert verb.role is Role.OPERATE
 
 
+@each_verb
+def test_what_changes_something_takes_a_dry_run_and_a_reason(verb: Verb) -> None:
+    """But a check that is made now, and a look at what may be secret."""
+    if verb.role > Role.READ and verb.name not in ("probe", "diff"):
+        assert {"--dry-run", "--reason"} <= {p.flag for p in verb.parameters if p.option}
+
+
 @pytest.mark.parametrize(
     ("name", "more"),
     [("remove", set()), ("drain", {"--host"}), ("maint", {"--host", "--for", "--now"})],
