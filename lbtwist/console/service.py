@@ -11,11 +11,8 @@ from typing import Any, Protocol
 from twisted.application.service import Service
 from twisted.conch.ssh.keys import Key
 from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.internet.endpoints import serverFromString
-from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
 from lbtwist.console.completion import INames
 from lbtwist.console.desk import Desk
@@ -23,14 +20,13 @@ from lbtwist.console.history import Histories
 from lbtwist.console.hostkey import load_host_key
 from lbtwist.console.keys import RoleFiles, fingerprint
 from lbtwist.console.ssh import ConsoleFactory
-from lbtwist.errors import BindError
-from lbtwist.model.endpoint import Endpoint, EndpointKind
+from lbtwist.model.endpoint import Endpoint
+from lbtwist.net.opening import open_face
 from lbtwist.net.sockaddr import shown
 from lbtwist.service.events import Events
 from lbtwist.service.verbs.verb import Role, Verb
 
 PRIVILEGED = range(1, 1024)
-_SOCKET_MODE = 0o660
 
 log = Logger()
 
@@ -133,7 +129,7 @@ class ConsoleService(Service):
         self._factory = ConsoleFactory(
             self._desk, self._key, files, settings.idle_timeout, settings.max_sessions
         )
-        self._port = self._listen(settings.endpoint, self._factory)
+        self._port = open_face("console", settings.endpoint, self._factory, self._reactor)
         log.info(
             "console: on {endpoint}, host key {key}",
             endpoint=shown(self._port.getHost()),
@@ -147,34 +143,3 @@ class ConsoleService(Service):
             Role.ADMIN: self._settings.admin_keys,
         }
         return {role: Path(path) for role, path in files.items() if path is not None}
-
-    def _listen(self, endpoint: Endpoint, factory: ConsoleFactory) -> IListeningPort:
-        try:
-            return self._bound(endpoint, factory)
-        except (CannotListenError, OSError, ValueError) as error:
-            raise BindError(f"console: {endpoint.text} can't be opened: {error}") from None
-
-    def _bound(self, endpoint: Endpoint, factory: ConsoleFactory) -> IListeningPort:
-        if endpoint.kind is EndpointKind.TCP:
-            # [::] takes IPv4 too.
-            port: IListeningPort = self._reactor.listenTCP(
-                endpoint.port, factory, interface=endpoint.host or "::"
-            )
-            return port
-        if endpoint.kind is EndpointKind.UNIX:
-            port = self._reactor.listenUNIX(endpoint.host, factory, mode=_SOCKET_MODE, wantPID=True)
-            return port
-        return _now(serverFromString(self._reactor, endpoint.text).listen(factory))
-
-
-def _now(opened: Deferred[IListeningPort]) -> IListeningPort:
-    """What `opened` has fired with: a server endpoint listens at once or never."""
-    results: list[IListeningPort | Failure] = []
-    opened.addBoth(results.append)
-    if not results:
-        opened.cancel()
-        raise ValueError("it does not open at once")
-    if isinstance(results[0], Failure):
-        error: Any = results[0].value
-        raise error
-    return results[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
@@ -80,6 +81,8 @@ class Registration:
     gets connections that do not belong to its running drain (rule 29)."""
     past: Tally = Tally()
     """The counters of the seats it had."""
+    past_failures: Counter[str] = field(default_factory=Counter)
+    """Of those counters, connections that failed by the reason."""
 
     def __post_init__(self) -> None:
         self.seats = self.seats or [self.number]

@@ -85,5 +85,6 @@ class MemberDrains:
             tally = self._plane.tally(seat)
             if not tally.live:
                 registration.past += tally
+                registration.past_failures.update(self._plane.figures().failures.get(number, {}))
                 registration.seats.remove(number)
                 self._plane.forget(seat)

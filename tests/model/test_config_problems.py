@@ -421,8 +421,8 @@ def test_files_add_to_each_other() -> None:
 def test_a_problem_names_the_file_it_stands_in() -> None:
     assert wrong_files(GROUP, LISTENER + "max_connections = -1", "colour = 1")[0:2] == [
         "1.toml: listeners.web.max_connections: -1 is not 0 or more",
-        "2.toml: colour: is not a known key; the file takes load_balancer, console, listeners, "
-        "server_groups, include, defaults",
+        "2.toml: colour: is not a known key; the file takes load_balancer, console, status, "
+        "listeners, server_groups, include, defaults",
     ]
 
 
