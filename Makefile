@@ -7,7 +7,7 @@ PYTHON ?= $(shell for python in python3.11 python3; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test lint clean
+.PHONY: help demo test lint bench clean
 .NOTPARALLEL:
 
 help:  ## This list
@@ -24,9 +24,15 @@ lint: $(STAMP)  ## ruff and mypy
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy lbtwist tests benchmarks
 
+CASES :=
+ROUNDS := 3
+
+bench: $(STAMP)  ## Beside haproxy and nginx, in minutes: make bench CASES="tcp http-kept" ROUNDS=5
+	$(BIN)/python -m benchmarks $(CASES) --rounds $(ROUNDS)
+
 clean:  ## Remove whatever `make` and the tools have made
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
-	rm -f twisted/plugins/dropin.cache twistd.pid
+	rm -f twisted/plugins/dropin.cache twistd.pid benchmarks/results.json
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # setuptools first, and no build isolation: then nothing is downloaded when all is there already.
