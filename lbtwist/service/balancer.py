@@ -29,6 +29,7 @@ from lbtwist.service.cookie_secret import CookieSecret
 from lbtwist.service.draining import Drains, RunningDrain
 from lbtwist.service.events import Events
 from lbtwist.service.group import ServerGroup, Surroundings
+from lbtwist.service.lame_duck import LameDuck
 from lbtwist.service.listener import Listener
 from lbtwist.service.live import LiveEdit, LiveSettings, is_written, parts_of
 from lbtwist.service.loading import judge
@@ -113,6 +114,7 @@ class LoadBalancer(MultiService):
         """Ends the process this is in, which stops this service first."""
         self.host_key: Callable[[], str] = str
         """The fingerprint of the console's host key; empty where there is no console."""
+        self._lame_duck = LameDuck(clock)
         self._last_drain: RunningDrain | None = None
         self._last_timeout: float | None = None
         self._last_because = Because("signal")
@@ -225,12 +227,15 @@ class LoadBalancer(MultiService):
         if self._last_drain is not None:
             self._last_drain.extend(timeout)
         self._last_timeout, self._last_because = timeout, because
-        if not self.leaving:
+        if self.leaving:
+            self._lame_duck.end()
+        else:
             self.end_process()
 
     def hurry(self) -> None:
         """Cut at once what a shutdown still waits for: the second SIGTERM (rule 70)."""
         self._last_timeout = 0.0
+        self._lame_duck.end()
         if self._last_drain is not None and not self._last_drain.drain.ended:
             self._last_drain.cut()
 
@@ -240,6 +245,7 @@ class LoadBalancer(MultiService):
     async def _leave(self) -> None:
         """Listeners, then connections, then the rest: whoever looks sees the drain to its end."""
         self.leaving = True
+        await self._lame_duck.wait(self.config.load_balancer.lame_duck)
         for listener in list(self.listeners.values()):
             await listener.stop_accepting()
         timeout = self._last_timeout

@@ -16,6 +16,7 @@ from tests.functional.waiting import LATENESS, eventually
 pytestmark = [pytest.mark.functional, pytest.mark.slow]
 
 SHUTDOWN_TIMEOUT = 1.5
+LAME_DUCK = 1.0
 WAITING = 50
 """Connections in the backlog."""
 
@@ -83,6 +84,26 @@ def test_rule_70_the_second_signal_cuts_at_once(tmp_path: Path, pair: Pair, watc
         assert server.at - again < LATENESS
         assert lb.wait() == 0
         assert "ended: cut (shutdown)" in lb.log
+
+
+def test_rule_70_in_the_lame_duck_it_accepts_and_says_that_it_leaves(
+    tmp_path: Path, pair: Pair, watch: Watch
+) -> None:
+    text = over(pair, 60).replace("[load_balancer]", f"[load_balancer]\nlame_duck = {LAME_DUCK}")
+    with Balancer(tmp_path, text) as lb:
+        address = lb.address
+        began = time.monotonic()
+        lb.signal(signal.SIGTERM)
+        lb.wait_for_note("STOPPING=1")
+        with talking(watch, address, pair[0]) as talk:
+            assert lb.ask("status")["state"] == "leaving"
+            lb.wait_for_log("drain of load balancer")
+            assert time.monotonic() - began >= LAME_DUCK
+            assert refused(address)
+            talk.goes_on()
+            talk.leave()
+        assert lb.wait() == 0
+        assert "1 connections = 1 finished + 0 cut + 0 kept" in lb.log
 
 
 def test_rule_70_the_backlog_is_accepted_first(tmp_path: Path, pair: Pair, watch: Watch) -> None:

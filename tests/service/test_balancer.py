@@ -259,6 +259,54 @@ def test_rule_70_hurrying_while_it_cuts_is_no_error(bench: Bench) -> None:
     assert stopped.called
 
 
+def lame_duck(seconds: float) -> Bench:
+    """One that accepts for so long after it was told to leave."""
+    return Bench(TOML.replace("[listeners.web]", f"lame_duck = {seconds}\n[listeners.web]"))
+
+
+def test_rule_70_it_says_that_it_leaves_before_it_stops_accepting() -> None:
+    bench = lame_duck(5)
+    stopped = leave(bench)
+    assert bench.balancer.leaving
+    bench.clock.advance(4.9)
+    (late,) = bench.connect("app/ecs01#2")
+    assert (len(bench.plane.bound), list(bench.balancer.drains), stopped.called) == (1, [], False)
+    bench.clock.advance(0.1)
+    assert (bench.plane.bound, late.live, len(list(bench.balancer.drains))) == ({}, True, 1)
+    bench.clock.advance(59)
+    assert late.live  # the shutdown_timeout begins when the lame duck is over
+    late.end()
+    assert (stopped.called, bench.clock.getDelayedCalls()) == (True, [])
+
+
+def test_rule_70_the_second_time_it_cuts_at_once_in_the_lame_duck_too() -> None:
+    bench = lame_duck(5)
+    (connection,) = bench.connect("app/ecs01#2")
+    stopped = leave(bench)
+    bench.clock.advance(1)
+    bench.balancer.hurry()
+    assert (connection.live, stopped.called, bench.clock.getDelayedCalls()) == (False, True, [])
+
+
+def test_rule_70_one_that_was_hurried_before_it_leaves_has_no_lame_duck() -> None:
+    bench = lame_duck(5)
+    bench.balancer.hurry()
+    assert leave(bench).called
+
+
+def test_rule_70_a_shutdown_in_the_lame_duck_ends_it_with_another_deadline() -> None:
+    bench = lame_duck(5)
+    (connection,) = bench.connect("app/ecs01#2")
+    leave(bench)
+    bench.clock.advance(1)
+    bench.balancer.shut_down(2, ADA)
+    assert bench.plane.bound == {}
+    bench.clock.advance(1.9)
+    assert connection.live
+    bench.clock.advance(0.1)
+    assert not connection.live
+
+
 def test_rule_70_drains_that_run_have_their_own_receipts(bench: Bench) -> None:
     """A server's deadline comes as it would have; the rest ends with its last connection."""
     one, other = *bench.connect("app/ecs01#2"), *bench.connect("app/ecs02#3")

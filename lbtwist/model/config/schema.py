@@ -39,6 +39,11 @@ class LoadBalancerSettings(Table):
     shutdown_timeout: Annotated[float, seconds(0, 3600)] = key(
         "How long connections may finish after SIGTERM before the rest is cut (rule 70).", 60.0
     )
+    lame_duck: Annotated[float, seconds(0, 3600)] = key(
+        "How long it still accepts after SIGTERM, while it says already that it leaves: those who send it "
+        "traffic need so long to notice (rule 70).",
+        0.0,
+    )
     on_reload: Annotated[str, one_of("merge", "file")] = key(
         "What holds when the file is read again. `merge`: what it changed since it was last read is applied, "
         "what an operator changed live stays, and where both changed the same key the file wins. `file`: it "
