@@ -78,7 +78,7 @@ def test_who_takes_nothing_of_an_answer_of_ours_is_reset_after_a_second() -> Non
     client.deaf()
     for _ in range(30):
         server.say(response(b"", status=103, length=False))
-    client.say(b"bad")
+    client.say(b"no size\r\n")
     assert not client.transport.far.closed
     stage.pass_time(1.1)
     assert client.transport.far.closed
