@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from lbtwist.errors import Refused
-from lbtwist.service.verbs import membership, taking_out
+from lbtwist.service.verbs import filing, membership, taking_out
 from tests.service.bench import pass_time
-from tests.service.filed import Filed
+from tests.service.filed import Filed, done
 
 FILE = """
 [listeners.web]
@@ -175,3 +175,23 @@ def test_rule_67_a_reload_that_merges_leaves_what_verbs_did(filed: Filed) -> Non
     filed.reload(FILE.replace("retries = 1", "retries = 3"))
     assert members(filed) == {"ecs01": 5, "named": 100, "extra": 100}
     assert len(filed.live) == 3
+
+
+def test_a_dry_run_shows_the_last_word(filed: Filed) -> None:
+    weigh(filed, 5)
+    old, new = [line for line in filed.set(WEIGHT, "7", dry_run=True) if line[0] in "+-"][2:]
+    assert ("weight = 5" in old, "weight = 7" in new) == (True, True)
+    assert members(filed)["ecs01"] == 5
+
+
+def test_of_a_server_given_by_name_what_a_verb_does_while_a_save_writes_stays(tmp_path: Path) -> None:
+    filed = started(tmp_path)
+    weigh(filed, 5, "app/named")
+    filed.slow = []
+    saving = filing.save(filed.bench.call())
+    filed.slow.pop().callback(None)
+    weigh(filed, 9, "app/named")
+    filed.slow.pop().callback(None)
+    done(saving)
+    assert members(filed)["named"] == 9
+    assert filed.live == [f"{SERVERS}.named.weight"]
