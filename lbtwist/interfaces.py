@@ -93,7 +93,13 @@ class IDataPlane(Interface):
         """Close one connection as `cut` does; False if there is none of that id."""
 
     def connections(scope: Scope) -> Iterable[ConnectionView]:
-        """A snapshot of the live connections of `scope`, those still being dispatched included."""
+        """A snapshot of the live connections of `scope`, those still being dispatched included.
+
+        Where it has to ask others for them, it is as old as the last `refreshed`.
+        """
+
+    def refreshed() -> Deferred[None]:
+        """Fires when `connections` can tell of this moment, or when that takes too long; never fails."""
 
     def preview(group: str, client: str, cookie: bytes = b"") -> Sequence[int]:
         """The members that a new connection of `client` would be offered now, in order of preference.

@@ -149,6 +149,9 @@ class DataPlane:
         now = self._clock.seconds()
         return [connection.view(now) for connection in self._live(scope)]
 
+    def refreshed(self) -> Deferred[None]:
+        return succeed(None)
+
     def preview(self, group: str, client: str, cookie: bytes = b"") -> Sequence[int]:
         known = self._groups.get(group)
         members = known.preview(client, cookie) if known else ()

@@ -21,6 +21,7 @@ from lbtwist.interfaces import IDataPlane
 from lbtwist.model.endpoint import parse_endpoint
 from lbtwist.model.figures import Figures, GroupFigures, ListenerFigures
 from lbtwist.model.plane import EVERYTHING, ListenerPolicy, Member, Rotation, Scope, Tally
+from lbtwist.net.generations import Generations
 from tests.net.bench import GROUP, WEB, closed
 from tests.net.world import KINDS, Server, SocketWorld, World, make_world, reactor
 
@@ -28,9 +29,12 @@ OTHER = 2
 FIRST, SECOND = Scope.registration(1), Scope.registration(2)
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=(*KINDS, "generations"))
 def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
-    world = make_world(request.param, tmp_path)
+    whole = request.param == "generations"
+    world = make_world("fake" if whole else request.param, tmp_path)
+    if whole:
+        world.plane = Generations(world.plane)  # type: ignore[assignment]  # it has the same face
     yield world
     pytest_twisted.blockon(Deferred.fromCoroutine(world.close()))
 

@@ -239,6 +239,9 @@ class FakeDataPlane:
         now = self.clock.seconds()
         return [connection.view(now, self._name(connection)) for connection in self._live(scope)]
 
+    def refreshed(self) -> Deferred[None]:
+        return succeed(None)
+
     def preview(self, group: str, client: str, cookie: bytes = b"") -> Sequence[int]:
         """In the order of the rotation, but the one that the client is tied to comes first."""
         tied = self.tied(group, client, cookie)
