@@ -54,8 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         status = INTERRUPTED
-    print(summary(results))
     if results.cases:
+        print(summary(results))
         options.json.write_text(json.dumps(results.as_data(), indent=1) + "\n")
         print(f"\nAll figures are in {options.json}")
     return status or int(not results.cases)
@@ -101,13 +101,20 @@ def about(options: argparse.Namespace) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def _limited(seconds: int) -> Iterator[None]:
-    """Raises OutOfTime in there after so long, and KeyboardInterrupt at SIGTERM too."""
+    """Raises OutOfTime in there after so long, and KeyboardInterrupt at the first SIGINT or SIGTERM."""
 
     def out_of_time(number: int, frame: FrameType | None) -> None:
         raise OutOfTime
 
+    def interrupted(number: int, frame: FrameType | None) -> None:
+        for each in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(each, signal.SIG_IGN)  # a second one would leave processes behind
+        signal.alarm(0)
+        raise KeyboardInterrupt
+
     signal.signal(signal.SIGALRM, out_of_time)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, interrupted)
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     signal.alarm(seconds)

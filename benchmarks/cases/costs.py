@@ -5,49 +5,68 @@ from __future__ import annotations
 import contextlib
 import statistics
 from collections.abc import Mapping, Sequence
+from operator import sub
 
+from benchmarks.cases import metrics
 from benchmarks.cases.setting import Setting
 from benchmarks.figures import US
 from benchmarks.load.wrk import wrk
-from benchmarks.processes import Failed
-from benchmarks.proxies import running
-from benchmarks.results import Figure, Measured
+from benchmarks.processes import Failed, free_ports
+from benchmarks.proxies import Proxy, running
+from benchmarks.results import Figure, Limit, Measured
 from lbtwist.model.config.schema import Document
 
-TABLES = {
-    "access_log": '[access_log]\npath = "access.log"\n',
-    "status": '[status]\nendpoint = "127.0.0.1:0"\n',
-}
-"""What turns each of them on."""
-PLAIN = "without them"
-CLIENTS, SECONDS = 32, 1
+LOG = "access_log"
+LIMITS = {LOG: Limit(4.0), metrics.KEY: Limit(1.0)}
+CLIENTS, SECONDS, SCRAPES = 32, 1, 20
 
 
 class Costs:
     """Small http responses with each of them turned on, and with none."""
 
     name = "costs"
-    title = "CPU for a request with the access log, and with metrics"
+    title = "CPU with the access log, and with metrics"
     needs: Sequence[str] = ("nginx", "wrk")
 
     def run(self, setting: Setting) -> Measured:
-        """Round by round. Raises Failed where the schema has none of them."""
-        there = {name: table for name, table in TABLES.items() if name in Document.model_fields}
+        """Round by round. Raises Failed where there is none of them."""
+        (port,) = free_ports(1)
+        tables = {LOG: f'[{LOG}]\npath = "access.log"\n', metrics.KEY: metrics.table(port)}
+        there = {name: table for name, table in tables.items() if name in Document.model_fields}
         if not there:
-            raise Failed(f"the configuration has no {' and no '.join(f'[{name}]' for name in TABLES)}")
-        costs = _costs(setting, {PLAIN: "", **there})
-        figures = [Figure(name, "µs", {US: statistics.median(found)}) for name, found in costs.items()]
-        return Measured(self.name, self.title, figures)
+            raise Failed(f"the configuration has no {' and no '.join(f'[{name}]' for name in tables)}")
+        return Measured(self.name, self.title, figures(setting, there, port))
 
 
-def _costs(setting: Setting, tables: Mapping[str, str]) -> dict[str, list[float]]:
-    costs: dict[str, list[float]] = {name: [] for name in tables}
+def figures(setting: Setting, tables: Mapping[str, str], port: int) -> list[Figure]:
+    """With each of `tables` in the configuration, one by one; metrics are served on `port`.
+
+    What each adds is paired within a round. Raises Failed where no metrics are served.
+    """
+    found: list[Figure] = []
     with contextlib.ExitStack() as stack:
-        proxies = {
-            name: stack.enter_context(running(US, setting.ground, values={"MORE": table}))
-            for name, table in tables.items()
-        }
+        proxies = {"": stack.enter_context(running(US, setting.ground))}
+        for name, table in tables.items():
+            proxies[name] = stack.enter_context(running(US, setting.ground, values={"MORE": table}))
+            if name == metrics.KEY:
+                found.append(Figure("a scrape", "µs", {US: scraped(proxies[name], port)}))
+        costs: dict[str, list[float]] = {name: [] for name in proxies}
         for _ in range(setting.rounds):
             for name, proxy in proxies.items():
                 costs[name].append(wrk(proxy, "HTTP", CLIENTS, SECONDS).cost)
-    return costs
+    plain = costs.pop("")
+    more = {name: statistics.median(map(sub, each, plain)) for name, each in costs.items()}
+    return [
+        Figure("a request with neither", "µs", {US: statistics.median(plain)}),
+        *(Figure(f"what [{name}] adds", "µs", {US: each}, LIMITS[name]) for name, each in more.items()),
+        *found,
+    ]
+
+
+def scraped(proxy: Proxy, port: int) -> float:
+    """Microseconds of CPU for one reading of the metrics. Raises Failed where there are none."""
+    metrics.scrape(port)
+    before = proxy.child.usage
+    for _ in range(SCRAPES):
+        metrics.scrape(port)
+    return (proxy.child.usage - before).total / SCRAPES * 1e6

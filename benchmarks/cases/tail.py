@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from itertools import count
 
+from benchmarks.cases import metrics
 from benchmarks.cases.many import for_lbtwist
 from benchmarks.cases.setting import Setting
 from benchmarks.figures import US
 from benchmarks.ground import filled
 from benchmarks.load.steady import Steady, Tick
 from benchmarks.load.wrk import wrk
+from benchmarks.processes import Failed, free_ports
 from benchmarks.proxies import Proxy, running
 from benchmarks.results import Figure, Limit, Measured
+from lbtwist.model.config.schema import Document
 
 HELD = 5_000
 SECONDS = 2.0
@@ -26,12 +31,9 @@ DRAINED = 0.5
 GROUP = f"""[server_groups.app.connection_draining]
 timeout = {DRAINED}
 """
+SCRAPE = 0.2
+"""Seconds between two readings of the metrics."""
 TEMPLATE = "lb-many.toml"
-CHANGES: Mapping[str, range] = {
-    "during a reload (others at rest)": range(PARTS + 1),
-    f"during a drain of {BATCH:,} (others at rest)": range(1, PARTS),
-}
-"""The numbers of the servers that the file has then."""
 CLIENTS = 32
 
 
@@ -43,7 +45,7 @@ class Tail:
     needs: Sequence[str] = ("nginx", "wrk")
 
     def run(self, setting: Setting) -> Measured:
-        """Of all proxies at rest, and of ours during a reload and a drain."""
+        """Of all proxies at rest, and of ours while something else goes on."""
         rate = half(setting)
         limit = Limit(1.5, YARDSTICK)
 
@@ -54,9 +56,9 @@ class Tail:
         rest = setting.each(at_rest)
         others = {name: value for name, value in rest.items() if name != US}
         figures = [Figure("rate", "per second", {US: rate}), Figure("at rest", "ms", rest, limit)]
-        for what, servers in CHANGES.items():
-            ours = setting.each(partial(_disturbed, setting, rate, servers), among=(US,))
-            figures.append(Figure(what, "ms", {**ours, **others}, limit))
+        for what, disturb in DISTURBANCES.items():
+            ours = setting.each(partial(_disturbed, setting, rate, disturb), among=(US,))
+            figures.append(Figure(f"{what} (others at rest)", "ms", {**ours, **others}, limit))
         return Measured(self.name, self.title, figures)
 
 
@@ -67,20 +69,27 @@ def half(setting: Setting) -> float:
         return wrk(proxy, "TCP", CLIENTS, 1).rate / 2
 
 
-def _disturbed(setting: Setting, rate: float, after: Iterable[int], name: str) -> float:
-    """p99.9 while the file is read again, which then has the servers `after`."""
+Disturbance = Callable[[Setting, Proxy, contextlib.ExitStack], Tick]
+"""Made just before the load begins; what it opens is closed with the stack, after the load."""
+
+
+def _disturbed(setting: Setting, rate: float, disturb: Disturbance, name: str) -> float:
+    (port,) = free_ports(1)
     values = {"PROTOCOL": "tcp", "GROUP": GROUP, "SERVERS": _servers(range(PARTS), setting)}
-    with running(name, setting.ground, TEMPLATE, values) as proxy, Steady(proxy.ports["HTTP"], HELD) as load:
-        proxy.file.write_text(filled(TEMPLATE, {**proxy.values, "SERVERS": _servers(after, setting)}))
-        return load.run(rate, SECONDS, _hangs_up(proxy)).percentile(PERCENT)
+    if metrics.KEY in Document.model_fields:
+        values |= {"MORE": metrics.table(port), "STATUS": str(port)}
+    with (
+        running(name, setting.ground, TEMPLATE, values) as proxy,
+        Steady(proxy.ports["HTTP"], HELD) as load,
+        contextlib.ExitStack() as stack,
+    ):
+        return load.run(rate, SECONDS, disturb(setting, proxy, stack)).percentile(PERCENT)
 
 
-def _servers(numbers: Iterable[int], setting: Setting) -> str:
-    return for_lbtwist(numbers, setting.ground.backend)
-
-
-def _hangs_up(proxy: Proxy) -> Tick:
-    """Does so at the first tick, and lets the load run on."""
+def _reload(after: Iterable[int], setting: Setting, proxy: Proxy, stack: contextlib.ExitStack) -> Tick:
+    """The file is read again once, and then has the servers `after`."""
+    values = {**proxy.values, "SERVERS": _servers(after, setting)}
+    proxy.file.write_text(filled(TEMPLATE, values))
     once = iter([proxy.child.hang_up])
 
     def tick(now: float) -> bool:
@@ -89,3 +98,33 @@ def _hangs_up(proxy: Proxy) -> Tick:
         return False
 
     return tick
+
+
+def _scrapes(setting: Setting, proxy: Proxy, stack: contextlib.ExitStack) -> Tick:
+    """The metrics are read every so often. Raises Failed where there are none."""
+    if "STATUS" not in proxy.values:
+        raise Failed(f"the configuration has no [{metrics.KEY}]")
+    port = int(proxy.values["STATUS"])
+    metrics.scrape(port)
+    due = count(1)
+    at = next(due) * SCRAPE
+
+    def tick(now: float) -> bool:
+        nonlocal at
+        if now >= at:
+            at = next(due) * SCRAPE
+            metrics.asked(port, stack)
+        return False
+
+    return tick
+
+
+DISTURBANCES: Mapping[str, Disturbance] = {
+    "during a reload": partial(_reload, range(PARTS + 1)),
+    "while metrics are read": _scrapes,
+    f"during a drain of {BATCH:,}": partial(_reload, range(1, PARTS)),
+}
+
+
+def _servers(numbers: Iterable[int], setting: Setting) -> str:
+    return for_lbtwist(numbers, setting.ground.backend)
