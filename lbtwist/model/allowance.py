@@ -9,7 +9,7 @@ from dataclasses import dataclass
 class _Bucket:
     tokens: float
     at: float
-    """When it had so many."""
+    """When it had so many; those beyond the burst are dropped when it is looked at."""
 
 
 class Allowances:
@@ -43,7 +43,7 @@ class Allowances:
     def give_back(self, source: str, now: float) -> None:
         """One that was counted does not count."""
         if source in self._buckets:
-            self._put(source, min(self._take_out(source, now) + 1, self._burst), now)
+            self._put(source, self._take_out(source, now) + 1, now)
 
     def _take_out(self, source: str, now: float) -> float:
         bucket = self._buckets.pop(source, None)

@@ -13,11 +13,13 @@ from typing import Any
 
 import pytest
 import pytest_twisted
+from twisted.internet.address import IPv4Address
 from twisted.internet.posixbase import PosixReactorBase
 from twisted.internet.protocol import ServerFactory
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 
+from lbtwist.console.doorkeeper import ARRIVALS
 from lbtwist.console.service import ConsoleService
 from lbtwist.errors import BindError, ConfigurationError
 from lbtwist.model.endpoint import Endpoint, parse_endpoint
@@ -32,6 +34,7 @@ pytestmark = [
     pytest.mark.skipif(not os.access(SSH, os.X_OK), reason=f"there is no {SSH}"),
 ]
 
+HERE = IPv4Address("TCP", "127.0.0.1", 1)
 _KINDS = {"admin": "ed25519", "operate": "rsa", "read": "ecdsa", "stranger": "ed25519"}
 
 
@@ -341,6 +344,18 @@ async def test_stopping_closes_the_sessions_and_what_was_begun_goes_on(start: St
     assert (await waiting).returncode == 255
     assert [asked[1] for asked in running.balancer.asked] == ["remove"]
     assert running.service.address is None
+
+
+@pytest_twisted.ensureDeferred
+async def test_one_source_may_log_in_as_often_as_it_likes(start: Start) -> None:
+    running = start()
+    assert running.service._factory is not None
+    door = running.service._factory.door
+    for _ in range(ARRIVALS - 2):
+        assert door.admits(HERE)
+    for _ in range(4):
+        assert (await running.run("read", "servers")).returncode == 0
+    assert [door.admits(HERE), door.admits(HERE)] == [True, True]
 
 
 @pytest_twisted.ensureDeferred

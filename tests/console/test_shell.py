@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from twisted.internet.defer import Deferred
 
+from lbtwist.console.command import MAX_LINE
 from lbtwist.console.history import History
 from lbtwist.console.shell import MAX_AHEAD, Shell
 from lbtwist.service.verbs.verb import Caller, Result
@@ -221,3 +222,17 @@ def test_what_was_entered_in_another_session_comes_back() -> None:
         shell.open()
         shell.received(text.encode())
         assert [asked[1] for asked in balancer.asked] == ["servers"]
+
+
+def test_only_python_that_was_pasted_may_be_longer_than_a_line() -> None:
+    long = "x = '" + "y" * MAX_LINE + "'"
+    session = Session(ADMIN).type(f"\x1b[200~{long}\rprint(len(x))\x1b[201~\r")
+    assert session.above[-1] == str(MAX_LINE)
+    session = Session(OPERATOR).type(f"\x1b[200~status\rservers {long}\x1b[201~\r\x03")
+    assert session.asked == ["status"]
+
+
+def test_a_tab_in_a_command_that_was_pasted_completes_nothing() -> None:
+    session = Session(OPERATOR).type("\x1b[200~status\rweight\tapp/ecs01\t5\t\x1b[201~\r")
+    assert session.asked == ["status", "weight"]
+    assert session.line.terminal.bells == 0

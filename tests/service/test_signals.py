@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.python.failure import Failure
 
 from lbtwist.errors import Refused
+from lbtwist.model.drain import Because
 from lbtwist.service.signals import LEAVING, Signals
 from tests.service.bench import Bench
 
@@ -142,3 +143,14 @@ def test_a_reload_that_fails_is_logged_and_nothing_else_happens(
     bench.balancer.reload = lambda: fail(error)
     send(reactor, signal.SIGHUP)
     assert [told in each.getErrorMessage() for each in flush_logged_errors()] == [True]
+
+
+def test_rule_70_a_signal_after_the_verb_hurries_and_the_reactor_is_stopped_once(
+    bench: Bench, reactor: FakeReactor
+) -> None:
+    (connection,) = bench.connect("app/10.0.0.1:80#2")
+    for _ in range(2):
+        bench.balancer.shut_down(30.0, Because("ada"))
+    send(reactor, signal.SIGTERM)
+    assert bench.balancer.stopService().called
+    assert (reactor.stopped, connection.live) == (1, False)

@@ -300,6 +300,12 @@ def test_the_status_is_one_screen_of_everything(bench: Bench) -> None:
     assert tuple(screen["servers"][0]) == rows.SERVER_COLUMNS
 
 
+def test_the_status_has_the_fingerprint_of_the_host_key_where_there_is_a_console(bench: Bench) -> None:
+    assert data(looking.status(bench.call()))["host_key"] is None
+    bench.balancer.host_key = lambda: "SHA256:x"
+    assert data(looking.status(bench.call()))["host_key"] == "SHA256:x"
+
+
 def test_rule_70_the_status_tells_that_it_leaves(bench: Bench) -> None:
     (connection,) = bench.connect("app/ecs01#2")
     bench.balancer.stopService()
