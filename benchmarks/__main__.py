@@ -55,9 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("interrupted", file=sys.stderr)
         status = INTERRUPTED
     if results.cases:
-        print(summary(results))
         options.json.write_text(json.dumps(results.as_data(), indent=1) + "\n")
-        print(f"\nAll figures are in {options.json}")
+        print(f"{summary(results)}\n\nAll figures are in {options.json}".lstrip())
     return status or int(not results.cases)
 
 

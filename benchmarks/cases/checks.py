@@ -17,7 +17,12 @@ from benchmarks.proxies import Proxy, running
 from benchmarks.results import Figure, Measured
 
 COUNT = 1_000
+FIRST = 3 * COUNT
+"""Checks after which each server has had one: then its state has settled."""
+PATIENCE = 30.0
 SECONDS = 3.0
+LOOK = 0.05
+"""Seconds between two looks at how many were made."""
 CLIENTS, RATE = 32, 500
 GROUP = """[server_groups.app.health_check]
 type = "http"
@@ -34,7 +39,8 @@ class Checks:
     needs: Sequence[str] = ("nginx",)
 
     def run(self, setting: Setting) -> Measured:
-        """First without traffic, for what they cost, then with a steady load."""
+        """Once all are known to be well: without traffic, for what they cost, then with a steady load."""
+        firsts: dict[str, float] = {}
         costs: dict[str, float] = {}
         rates: dict[str, float] = {}
         stalls: dict[str, float] = {}
@@ -43,6 +49,7 @@ class Checks:
             template, servers = _configuration(name, setting.ground.backend)
             values = {"SERVERS": servers, "PROTOCOL": "http", "GROUP": GROUP}
             with running(name, setting.ground, template, values) as proxy:
+                firsts[name] = _first(setting.ground.backend)
                 costs[name], rates[name] = _quiet(proxy, setting.ground.backend)
                 with Steady(proxy.ports["HTTP"], CLIENTS) as load:
                     stalls[name] = load.run(RATE, SECONDS).longest
@@ -52,6 +59,7 @@ class Checks:
         if not costs:
             raise Failed("no proxy has made checks")
         figures = [
+            Figure(f"from the start to {FIRST:,} checks", "s", firsts),
             Figure("CPU for a check", "µs", costs),
             Figure("checks per second", "", rates),
             Figure("longest wait of a request", "ms", stalls),
@@ -63,6 +71,17 @@ def _configuration(name: str, port: int) -> tuple[str, str]:
     if name == US:
         return "lb-many.toml", for_lbtwist(range(COUNT), port)
     return "haproxy-checks.cfg", for_haproxy(range(COUNT), port)
+
+
+def _first(backend: int) -> float:
+    """Seconds until FIRST checks were made by a proxy that has just begun to serve. Raises Failed."""
+    before, begin = _asked(backend), time.monotonic()
+    while _asked(backend) - before < FIRST:
+        before += 1  # the question itself
+        if time.monotonic() - begin > PATIENCE:
+            raise Failed(f"{FIRST:,} checks were not made within {PATIENCE:.0f} s")
+        time.sleep(LOOK)
+    return time.monotonic() - begin
 
 
 def _quiet(proxy: Proxy, backend: int) -> tuple[float, float]:
