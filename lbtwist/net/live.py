@@ -131,7 +131,9 @@ class Ledger:
 class Lease:
     """One connection's place in a ledger, given back exactly once."""
 
-    __slots__ = ("_ledger", "_connection")
+    __slots__ = ("_ledger", "_connection", "_id")
+
+    _id: int
 
     def __init__(self, ledger: Ledger, connection: ILive) -> None:
         self._ledger: Ledger | None = ledger
@@ -151,6 +153,9 @@ class Lease:
         """
         ledger, self._ledger = self._ledger, None
         if ledger is None:
-            raise RuntimeError(f"connection {self._connection.id}: its lease was released before")
-        ledger.leave(self._connection, ending)
+            raise RuntimeError(f"connection {self._id}: its lease was released before")
+        connection = self._connection
+        self._id = connection.id
+        del self._connection  # it knows who has this lease: a cycle is work for the collector
+        ledger.leave(connection, ending)
         return ledger

@@ -511,7 +511,6 @@ class Exchange:
             return
         self._over = True
         ledgers = (self._release(ending), self._place.release(ending))
-        del self._place  # it knows this exchange: a cycle is work for the collector
         for ledger in ledgers:
             if ledger is not None:
                 ledger.tell_if_empty()

@@ -227,6 +227,26 @@ def test_a_client_that_takes_nothing_of_its_response_is_aborted_after_the_idle_t
     assert server.end
 
 
+def test_a_client_that_takes_its_response_slowly_is_not_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A byte has moved, though what waits for the client was never all taken."""
+    monkeypatch.setattr("lbtwist.net.http.client.queued", lambda transport: len(transport.queue))
+    stage = Stage(capacity=1000, chunk=100)
+    stage.servers(1)
+    stage.listen(**TIMEOUTS)
+    client, server = stage.asks(request())
+    client.deaf()
+    server.say(response(bytes(1000)))
+    held = len(client.transport.far.queue)
+    for _ in range(held - 1):
+        stage.pass_time(IDLE - 0.5, 0.5)
+        client.transport.capacity += 1  # it has read a byte
+        client.transport.far._soon()
+        stage.settle()
+    assert (stage.tally().live, len(client.transport.far.queue)) == (1, 1)
+    stage.pass_time(2 * IDLE)
+    assert stage.tally().live == 0
+
+
 def test_a_new_idle_timeout_counts_for_old_connections() -> None:
     stage = http()
     client, server = stage.asks(request())
