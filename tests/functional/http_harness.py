@@ -22,6 +22,8 @@ from tests.functional.real_servers import hosts
 
 WORKER = Path(__file__).with_name("http_worker.py")
 
+CLOSED = "CLOSED"
+"""The method in the line of a WebSocket's end."""
 ERROR_LINES = ("Socket errors", "Non-2xx")
 """What wrk says only where something went wrong."""
 
@@ -57,10 +59,13 @@ class Worker:
 
     @property
     def requests(self) -> list[Logged]:
-        """All that have come, also before it was started again; a line that is not whole is left out."""
-        lines = self._log.read_text().split("\n")[:-1]
-        words = [line.split(" ") for line in lines]
-        return [Logged(float(at), method, target) for at, method, target in words]
+        """All that have come, also before it was started again."""
+        return [line for line in self._lines() if line.method != CLOSED]
+
+    @property
+    def closed(self) -> list[Logged]:
+        """The ends of its WebSockets: the target is the code of the Close frame that it was sent."""
+        return [line for line in self._lines() if line.method == CLOSED]
 
     def start(self) -> None:
         """Returns when it listens, where it did before."""
@@ -77,6 +82,11 @@ class Worker:
             self._process.kill()
             self._process.communicate()
             self._process = None
+
+    def _lines(self) -> list[Logged]:
+        """A line that is not whole is left out."""
+        words = (line.split(" ") for line in self._log.read_text().split("\n")[:-1])
+        return [Logged(float(at), method, target) for at, method, target in words]
 
 
 @contextlib.contextmanager

@@ -1,7 +1,8 @@
 """An HTTP server as a program: `python http_worker.py NAME HOST PORT LOG` (aiohttp).
 
-Each request is a line in LOG when its head has come: the monotonic clock, the method and the target. It
-prints its port, 0 being replaced by what the system gave, and runs until it is killed.
+Each request is a line in LOG when its head has come: the monotonic clock, the method and the target. The
+Close frame of a WebSocket's client is one with CLOSED and its code. It prints its port, 0 being replaced by
+what the system gave, and runs until it is killed.
 
     /                           who it is
     /slow/SECONDS               the same, after so long
@@ -26,6 +27,7 @@ from pathlib import Path
 from aiohttp import WSMsgType, web
 
 NAME, HOST, PORT, LOG = sys.argv[1], sys.argv[2], int(sys.argv[3]), Path(sys.argv[4])
+CLOSED = "CLOSED"
 PIECE = 64 * 1024
 PICTURE = b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><circle r="9"/></svg>'
 PAGE = """<!DOCTYPE html>
@@ -123,6 +125,7 @@ async def websocket(request: web.Request) -> web.WebSocketResponse:
     async for message in response:
         if message.type is WSMsgType.TEXT:
             await response.send_str(f"{NAME}: {message.data}")
+    log.write(f"{time.monotonic()} {CLOSED} {response.close_code}\n")
     return response
 
 

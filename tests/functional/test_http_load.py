@@ -19,7 +19,7 @@ from tests.functional.waiting import eventually
 
 pytestmark = [pytest.mark.functional, pytest.mark.slow]
 
-SECONDS = scaled(20, 3)
+SECONDS = scaled(20, 2)
 SLOW = 2.0
 """Seconds that an answer takes, where requests are to wait."""
 WAITING = 10
