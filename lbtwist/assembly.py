@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -14,8 +15,11 @@ from lbtwist.console.service import ConsoleService
 from lbtwist.errors import ConfigurationError
 from lbtwist.model.config import Config, ConsoleSettings, warnings
 from lbtwist.model.state.document import Setting
+from lbtwist.net.inherited import inherited
+from lbtwist.net.sockets import ListeningSockets
 from lbtwist.service.balancer import LoadBalancer
 from lbtwist.service.filing import Filing
+from lbtwist.service.leftovers import Leftovers
 from lbtwist.service.live import LiveSettings, parts_of
 from lbtwist.service.loading import Loaded, judge, load
 from lbtwist.service.names import Names
@@ -85,12 +89,23 @@ def _with_settings(loaded: Loaded, settings: Sequence[Setting], reactor: Any) ->
 def in_process(config: Config, reactor: Any) -> LoadBalancer:
     """The load balancer of `config` with its console, its signals and word to the service manager."""
     log.info("up to {limit} open descriptors", limit=raise_descriptor_limit())
-    balancer = LoadBalancer.from_config(config, reactor)
+    sockets = _given(config, reactor)
+    balancer = LoadBalancer.from_config(config, reactor, sockets)
+    Leftovers(balancer, sockets, reactor).setServiceParent(balancer)
     if config.console is not None:
-        console(config.console, balancer, reactor).setServiceParent(balancer)
+        its_reactor = sockets.reactor_for(config.console.endpoint, reactor)
+        console(config.console, balancer, its_reactor).setServiceParent(balancer)
     Signals(balancer, reactor).setServiceParent(balancer)
     Notifier(balancer, reactor).setServiceParent(balancer)
     return balancer
+
+
+def _given(config: Config, reactor: Any) -> ListeningSockets:
+    """What the service manager listens on for us. Twisted takes it by itself for its own `systemd:`."""
+    faces = (face for face in (config.console, config.status) if face is not None)
+    if any(each.endpoint.text.startswith("systemd:") for each in (*config.listeners.values(), *faces)):
+        return ListeningSockets()
+    return ListeningSockets(lent=inherited(reactor, os.environ))
 
 
 def console(settings: ConsoleSettings, balancer: LoadBalancer, reactor: Any) -> ConsoleService:

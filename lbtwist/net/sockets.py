@@ -28,23 +28,36 @@ def name_of(endpoint: Endpoint) -> str:
 class ListeningSockets:
     """Who listens takes its socket from here first, and says here what it listens on."""
 
-    def __init__(self, given: Iterable[tuple[str, socket.socket]] = ()) -> None:
-        """`given` are listening sockets by name: of their endpoint, or any other."""
+    def __init__(
+        self,
+        given: Iterable[tuple[str, socket.socket]] = (),
+        lent: Iterable[tuple[str, socket.socket]] = (),
+    ) -> None:
+        """`given` are listening sockets by name: of their endpoint, or any other. Those that are `lent`
+        go on listening in the process that they are from, whatever happens to them here."""
         self._given = list(given)
+        self._lent = list(lent)
+        self._taken: list[tuple[str, socket.socket]] = []
+        """Those that were lent and taken: they can be taken again, where nobody else could bind."""
+        self._lasting: set[Endpoint] = set()
         self._held: dict[int, Endpoint] = {}
         self._left: Collection[str] | None = None
         """Names of those that nobody has taken over; None while they are all our own."""
 
     def take(self, endpoint: Endpoint) -> socket.socket | None:
         """The socket that was given for `endpoint`, or is bound to it; None where there is none."""
-        named = (each for each in self._given if each[0] == name_of(endpoint))
-        bound = (each for each in self._given if _is_bound(each[1], endpoint))
-        found = next(named, None) or next(bound, None)
-        if found is None:
+        given = _found(self._given, endpoint)
+        if given is not None:
+            self._given.remove(given)
+            return _unblocked(given[1])
+        lent = _found([*self._lent, *self._taken], endpoint)
+        if lent is None:
             return None
-        self._given.remove(found)
-        found[1].setblocking(False)
-        return found[1]
+        if lent in self._lent:
+            self._lent.remove(lent)
+            self._taken.append(lent)
+        self._lasting.add(endpoint)
+        return _unblocked(lent[1].dup())
 
     def reactor_for(self, endpoint: Endpoint, reactor: Any) -> Any:
         """`reactor`, or where a socket was given for `endpoint` one that listens on that."""
@@ -52,8 +65,9 @@ class ListeningSockets:
         return reactor if given is None else InheritingReactor(reactor, given)
 
     def close_rest(self) -> list[str]:
-        """Close those that were given and that nobody wants. Returns their names."""
-        rest, self._given = self._given, []
+        """Close those that were given or lent and that nobody wants. Returns their names."""
+        rest = [*self._given, *self._lent]
+        self._given, self._lent = [], []
         for _, unwanted in rest:
             unwanted.close()
         return [name for name, _ in rest]
@@ -73,12 +87,29 @@ class ListeningSockets:
     def release(self, fileno: int) -> bool:
         """It is about to be closed. True where it goes on listening in another process."""
         endpoint = self._held.pop(fileno, None)
-        return self._left is not None and endpoint is not None and name_of(endpoint) not in self._left
+        if endpoint is None or endpoint in self._lasting:
+            return endpoint is not None
+        return self._left is not None and name_of(endpoint) not in self._left
 
 
 def shown_name(name: str) -> str:
     """The endpoint that `name_of` has made `name` of."""
     return unquote(name)
+
+
+def _found(
+    among: Iterable[tuple[str, socket.socket]], endpoint: Endpoint
+) -> tuple[str, socket.socket] | None:
+    """The one of the name of `endpoint`, or else one that is bound to it."""
+    choice = list(among)
+    named = (each for each in choice if each[0] == name_of(endpoint))
+    bound = (each for each in choice if _is_bound(each[1], endpoint))
+    return next(named, None) or next(bound, None)
+
+
+def _unblocked(listening: socket.socket) -> socket.socket:
+    listening.setblocking(False)
+    return listening
 
 
 def _is_bound(listening: socket.socket, endpoint: Endpoint) -> bool:

@@ -25,6 +25,7 @@ from lbtwist.model.plane import EVERYTHING
 from lbtwist.model.reference import Reference
 from lbtwist.model.registration import Registration
 from lbtwist.net.assembly import data_plane
+from lbtwist.net.sockets import ListeningSockets
 from lbtwist.service.cookie_secret import CookieSecret
 from lbtwist.service.draining import Drains, RunningDrain
 from lbtwist.service.events import Events
@@ -47,9 +48,12 @@ class LoadBalancer(MultiService):
     name: str
 
     @classmethod
-    def from_config(cls, config: Config, reactor: Any) -> LoadBalancer:
-        """A load balancer with a data plane of its own in `reactor`, ready to be started."""
-        net = data_plane(reactor, make_scheduler)
+    def from_config(
+        cls, config: Config, reactor: Any, sockets: ListeningSockets | None = None
+    ) -> LoadBalancer:
+        """A load balancer with a data plane of its own in `reactor`, ready to be started. It listens on
+        `sockets` where those are its endpoints'."""
+        net = data_plane(reactor, make_scheduler, sockets)
         state_file = config.load_balancer.state_file
         secret = CookieSecret(state_file.parent if state_file else None, os.urandom)
         return cls(config, net.plane, reactor, makers(reactor, net.dialer, secret))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import socket
 import subprocess
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -69,9 +70,10 @@ class Balancer(Twistd):
         *,
         environ: Mapping[str, str] | None = None,
         wrapper: Sequence[str] = (),
+        sockets: Mapping[str, socket.socket] | None = None,
     ) -> None:
         self.file = directory / "lb.toml"
-        super().__init__(directory, "--config", self.file, environ=environ, wrapper=wrapper)
+        super().__init__(directory, "--config", self.file, environ=environ, wrapper=wrapper, sockets=sockets)
         self._private, _ = make_key(directory)
         self._console_port = 0
         self.configure(text)

@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import sysconfig
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from types import TracebackType
 from tests.functional.waiting import eventually
 
 TWISTD = str(Path(sysconfig.get_path("scripts")) / "twistd")
+ACTIVATION = str(Path(__file__).with_name("activation.py"))
 PATIENCE = 20.0
 """Seconds after which a process that does not do what it should is given up."""
 UNWANTED = ("Traceback", "Unhandled", "#critical]")
@@ -41,11 +43,19 @@ class Twistd:
         *arguments: str | Path,
         environ: Mapping[str, str] | None = None,
         wrapper: Sequence[str] = (),
+        sockets: Mapping[str, socket.socket] | None = None,
     ) -> None:
+        """`sockets` are listening ones that it is given by its service manager, by name."""
         self.directory = directory
         self.notes: list[str] = []
         """What it has told its service manager so far, a line each."""
-        self._command = [*wrapper, TWISTD, "-n", "--pidfile=", "lb", *map(str, arguments)]
+        self._given = [each.fileno() for each in (sockets or {}).values()]
+        activation = (
+            [sys.executable, ACTIVATION, ":".join(sockets), ",".join(map(str, self._given))]
+            if sockets
+            else []
+        )
+        self._command = [*wrapper, *activation, TWISTD, "-n", "--pidfile=", "lb", *map(str, arguments)]
         self._environ = dict(environ or {})
         self._log = directory / "stdout.txt"
         self._manager: socket.socket | None = None
@@ -64,6 +74,7 @@ class Twistd:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
+                pass_fds=self._given,
             )
         try:
             self.wait_for_note("READY=1")
