@@ -15,7 +15,7 @@ import resource
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -42,6 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Returns the exit status: 0, or 1 when no case had a result, or 130 after Ctrl-C."""
     options = parsed(arguments)
     results, status = Results(about(options)), 0
+    print(heading(results.about), flush=True)
     try:
         with _limited(options.limit), tempfile.TemporaryDirectory(prefix="lbtwist-bench-") as directory:
             for line in programs.missing():
@@ -54,6 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         status = INTERRUPTED
+    results.about["load_after"] = os.getloadavg()[0]
     if results.cases:
         options.json.write_text(json.dumps(results.as_data(), indent=1) + "\n")
         print(f"{summary(results)}\n\nAll figures are in {options.json}".lstrip())
@@ -96,6 +98,15 @@ def about(options: argparse.Namespace) -> dict[str, Any]:
         "rounds": options.rounds,
         "load_before": os.getloadavg()[0],
     }
+
+
+def heading(about: Mapping[str, Any]) -> str:
+    """The same in a line."""
+    versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
+    return (
+        f"{about['cores']} cores, Linux {about['kernel']}, Python {about['python']}, {versions};"
+        f" {about['rounds']} rounds; load {about['load_before']:.1f}\n"
+    )
 
 
 @contextlib.contextmanager
