@@ -32,6 +32,7 @@ from lbtwist.service.state.recall import Recalled, recall
 from lbtwist.service.state.settings import set_again
 from lbtwist.service.state.unkept import warn_once
 from lbtwist.service.verbs.registry import VERBS
+from lbtwist.status.service import StatusService
 
 HISTORY = "console-history"
 """A directory beside the state file."""
@@ -87,7 +88,7 @@ def _with_settings(loaded: Loaded, settings: Sequence[Setting], reactor: Any) ->
 
 
 def in_process(config: Config, reactor: Any) -> LoadBalancer:
-    """The load balancer of `config` with its console, its signals and word to the service manager."""
+    """The load balancer of `config` with its faces, its signals and word to the service manager."""
     log.info("up to {limit} open descriptors", limit=raise_descriptor_limit())
     sockets = _given(config, reactor)
     balancer = LoadBalancer.from_config(config, reactor, sockets)
@@ -95,6 +96,9 @@ def in_process(config: Config, reactor: Any) -> LoadBalancer:
     if config.console is not None:
         its_reactor = sockets.reactor_for(config.console.endpoint, reactor)
         console(config.console, balancer, its_reactor).setServiceParent(balancer)
+    if config.status is not None:
+        its_reactor = sockets.reactor_for(config.status.endpoint, reactor)
+        StatusService(config.status, balancer, its_reactor).setServiceParent(balancer)
     Signals(balancer, reactor).setServiceParent(balancer)
     Notifier(balancer, reactor).setServiceParent(balancer)
     return balancer

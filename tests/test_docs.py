@@ -227,7 +227,13 @@ def keys_of(function: Callable[..., object]) -> set[str]:
     (made,) = (node.value for node in ast.walk(found) if isinstance(node, ast.Return))
     made = made.args[0] if isinstance(made, ast.Call) else made
     assert isinstance(made, ast.Dict)
-    return {str(ast.literal_eval(key)) for key in made.keys if key}
+    others = [
+        function.__globals__[value.func.id]
+        for key, value in zip(made.keys, made.values, strict=True)
+        if key is None and isinstance(value, ast.Call) and isinstance(value.func, ast.Name)
+    ]
+    own = {str(ast.literal_eval(key)) for key in made.keys if key}
+    return own.union(*map(keys_of, others))
 
 
 def test_every_state_is_told_and_no_other() -> None:

@@ -22,7 +22,7 @@ from lbtwist.service.reload import Reloader
 
 HOST = "127.0.0.1"
 SERVERS = ("ecs01", "ecs02")
-LISTENER, CONSOLE = 8080, 2222
+LISTENER, CONSOLE, STATUS = 8080, 2222, 8404
 
 
 def demo(reactor: Any) -> LoadBalancer:
@@ -30,7 +30,7 @@ def demo(reactor: Any) -> LoadBalancer:
     directory = Path(tempfile.mkdtemp(prefix="lbtwist-demo-"))
     private, public = make_key(directory)
     ports = [reactor.listenTCP(0, Answers(name), interface=HOST) for name in SERVERS]
-    listener, console = _free(LISTENER), _free(CONSOLE)
+    listener, console, status = _free(LISTENER), _free(CONSOLE), _free(STATUS)
     document = {
         "load_balancer": {"name": "demo", "shutdown_timeout": 5},
         "console": {
@@ -38,6 +38,7 @@ def demo(reactor: Any) -> LoadBalancer:
             "admin_keys": str(public),
             "host_key": str(directory / "host_key"),
         },
+        "status": {"endpoint": f"{HOST}:{status}"},
         "listeners": {"web": {"endpoint": f"{HOST}:{listener}", "protocol": "tcp"}},
         "server_groups": {
             "app": {
@@ -49,7 +50,7 @@ def demo(reactor: Any) -> LoadBalancer:
     }
     balancer = in_process(parse(document), reactor)
     Reloader(balancer, None)
-    _Stage(ports, directory, _steps(listener, console, private), reactor).setServiceParent(balancer)
+    _Stage(ports, directory, _steps(listener, console, status, private), reactor).setServiceParent(balancer)
     return balancer
 
 
@@ -88,7 +89,7 @@ def _free(port: int) -> int:
         return int(probe.getsockname()[1])
 
 
-def _steps(listener: int, console: int, private: Path) -> str:
+def _steps(listener: int, console: int, status: int, private: Path) -> str:
     client = f"{os.path.relpath(sys.executable)} -m lbtwist.demo.client {listener}"
     ssh = (
         f"ssh -p {console} -i {private} -o IdentitiesOnly=yes -o StrictHostKeyChecking=no"
@@ -114,6 +115,7 @@ A load balancer on {HOST}:{listener} over two servers, ecs01 and ecs02. To see o
      {ssh} status
      {ssh} receipts
      {ssh}                    # the prompt: help, tab, and Python (lb.groups["app"])
+     curl http://{HOST}:{status}/metrics
 
 Ctrl-C ends it: what is connected may finish within 5 seconds, a second Ctrl-C cuts.
 

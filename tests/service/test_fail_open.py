@@ -6,6 +6,7 @@ import pytest
 
 from lbtwist.model.plane import Scope
 from lbtwist.model.registration import Admin
+from tests.net.bench import Observer
 from tests.service.bench import ADA, House, group_settings
 from tests.service.fakes import FakeConnection
 from tests.service.world import FAILS, PASSES
@@ -152,12 +153,15 @@ def test_rule_29_the_seat_that_is_empty_is_given_up_and_what_it_counted_is_kept(
     house = checked()
     (old,) = house.connections(1)
     old.move(10, 200)
+    house.plane.observe(Observer())
+    house.plane.fail(old.member, "reset")
     house.fails(1, 2)
     house.passes(1)
     ((_, seat),) = seats(house)
     house.clock.advance(300)
     assert (house.plane.forgotten, house[1].seats, house[1].scope) == ([1], [seat], Scope.registration(seat))
     assert (house[1].past.total, house[1].past.cut, house[1].past.moved) == (1, 1, 210)
+    assert (house[1].past.failed, house[1].past_failures) == (1, {"reset": 1})
     assert (house[1].label, house.rotation) == ("app/s1#1", [seat])
 
 

@@ -243,7 +243,7 @@ class Exchange:
     def response_done(self, server: ServerConnection, reusable: bool) -> None:
         """The whole response has come."""
         if self._sent_at:
-            self._group.counts.response.observe(self._client.deadline.since - self._sent_at)
+            self._group.counts.response.observe(self._frontend.seconds() - self._sent_at)
         request = self.request
         assert request is not None
         rotation = self._group.rotation

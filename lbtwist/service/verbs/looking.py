@@ -16,26 +16,32 @@ from lbtwist.service.verbs.verb import Call, Kind, Parameter, Result, Role, Verb
 
 def status(call: Call) -> Result:
     """One screen of everything."""
-    balancer: LoadBalancer = call.balancer
-    settings = balancer.config.load_balancer
     return Result(
         {
-            "name": balancer.name,
-            "region": settings.region,
-            "zone": settings.zone,
-            "version": lbtwist.__version__,
-            "host_key": balancer.host_key() or None,
-            "state": "leaving" if balancer.leaving else "running",
-            "uptime": round(balancer.clock.seconds() - balancer.started),
-            "connections": balancer.plane.tally(EVERYTHING).live,
-            "problems": [*balancer.problems, *balancer.state_problems],
-            "live_changes": [dotted(path) for path in {**balancer.live.changes, **doings(balancer)}],
+            **facts(call.balancer),
             "listeners": _narrowed(listeners(call)),
             "groups": _narrow(groups(call).data, rows.GROUP_COLUMNS),
             "servers": _narrow(servers(call).data, rows.SERVER_COLUMNS),
             "drains": _narrow(drains(call).data, rows.DRAIN_COLUMNS),
         }
     )
+
+
+def facts(balancer: LoadBalancer) -> rows.Row:
+    """What there is to say of the whole."""
+    settings = balancer.config.load_balancer
+    return {
+        "name": balancer.name,
+        "region": settings.region,
+        "zone": settings.zone,
+        "version": lbtwist.__version__,
+        "host_key": balancer.host_key() or None,
+        "state": "leaving" if balancer.leaving else "running",
+        "uptime": round(balancer.clock.seconds() - balancer.started),
+        "connections": balancer.plane.tally(EVERYTHING).live,
+        "problems": [*balancer.problems, *balancer.state_problems],
+        "live_changes": [dotted(path) for path in {**balancer.live.changes, **doings(balancer)}],
+    }
 
 
 def listeners(call: Call) -> Result:
