@@ -47,7 +47,6 @@ class StatusChannel(HTTPChannel):
     MAX_LENGTH = MAX_LINE
     maxHeaders = MAX_HEADERS
     totalHeadersSize = MAX_HEAD
-    requestFactory = StatusRequest
     factory: StatusSite
 
     def connectionMade(self) -> None:
@@ -68,7 +67,9 @@ class StatusSite(Site):
     noisy = False
 
     def __init__(self, resource: IResource, reactor: Any) -> None:
-        super().__init__(resource, timeout=PATIENCE, reactor=reactor, parsePOSTFormSubmission=False)
+        super().__init__(
+            resource, StatusRequest, timeout=PATIENCE, reactor=reactor, parsePOSTFormSubmission=False
+        )
         self.protocol: Any = StatusChannel
         self.channels: set[StatusChannel] = set()
 
