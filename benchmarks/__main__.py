@@ -55,11 +55,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         status = INTERRUPTED
+    leave_out(results, options.cases)
     results.about["load_after"] = os.getloadavg()[0]
     if results.cases:
         options.json.write_text(json.dumps(results.as_data(), indent=1) + "\n")
         print(f"{summary(results)}\n\nAll figures are in {options.json}".lstrip())
     return status or int(not results.cases)
+
+
+def leave_out(results: Results, cases: Sequence[Any]) -> None:
+    """Say of those that the run did not come to that they were left out."""
+    told = {each.case for each in results.cases} | results.left_out.keys()
+    results.left_out |= {case.name: "the run ended before" for case in cases if case.name not in told}
 
 
 def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.__main__ import LIMIT, chosen, parsed
+from benchmarks.__main__ import LIMIT, chosen, leave_out, parsed
 from benchmarks.cases import ALL
 from benchmarks.cases.checks import requests_in
 from benchmarks.figures import Usage
@@ -18,6 +18,7 @@ from benchmarks.load.wrk import reported
 from benchmarks.processes import TICK, Failed, family, usage_in
 from benchmarks.programs import missing, version_in
 from benchmarks.proxies import available
+from benchmarks.results import Measured, Results
 
 
 def test_the_report_of_wrk_is_its_line_of_json() -> None:
@@ -85,6 +86,12 @@ def test_an_unknown_case_is_told_with_those_that_there_are(capsys: pytest.Captur
     with pytest.raises(SystemExit):
         parsed(["tcp", "udp"])
     assert "no case udp: there are tcp-kept-1," in capsys.readouterr().err
+
+
+def test_what_a_run_did_not_come_to_is_told() -> None:
+    results = Results({}, [Measured("memory", "", [])], {"costs": "no log"})
+    leave_out(results, chosen(["memory", "costs", "tail"]))
+    assert results.left_out == {"costs": "no log", "tail": "the run ended before"}
 
 
 def test_more_rounds_may_take_longer() -> None:
