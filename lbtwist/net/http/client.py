@@ -322,7 +322,7 @@ class ClientConnection(Protocol):
 
     def _stays(self, request: RequestHead) -> bool:
         """The connection may serve another request after this one."""
-        return request.keep_alive and self.may_stay and self._body is None and not self._frontend.leaving
+        return request.keep_alive and self.may_stay and not self._frontend.leaving
 
     def _head_late(self) -> None:
         """The header timeout; without a byte there is nothing to be answered."""

@@ -52,5 +52,8 @@ def test_who_waits_is_told_when_the_last_departs() -> None:
     clients.replace(first, second)
     clients.depart(first)
     assert waiting == []
+    clients.enter(first)
+    clients.depart(first)
+    assert waiting == [], "there is another"
     clients.depart(second)
     assert waiting == [None]

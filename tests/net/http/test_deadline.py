@@ -7,12 +7,21 @@ from typing import Any
 import pytest
 from twisted.internet.task import Clock
 
+from lbtwist.model.routing import Rule
 from lbtwist.net.http.deadline import Deadline
 from lbtwist.net.sweep import Sweep
 from tests.net.bench import member
 from tests.net.http.stage import CHUNKED, TIMEOUTS, Stage, http, read, request, response
 
 HEADER, IDLE, REQUEST = (TIMEOUTS[f"{name}_timeout"] for name in ("header", "idle", "request"))
+
+
+def small() -> Stage:
+    """One server, and little room on the way."""
+    stage = Stage(capacity=1000)
+    stage.servers(1)
+    stage.listen(**TIMEOUTS)
+    return stage
 
 
 def wait(stage: Stage, client: Any, seconds: float) -> None:
@@ -78,6 +87,15 @@ def test_header_timeout_of_a_pipelined_request_runs_from_when_it_is_its_turn() -
     assert status_after(stage, client, HEADER) == 408
 
 
+def test_header_timeout_after_an_answer_of_our_own_runs_from_the_first_byte() -> None:
+    stage = http(rules=(Rule(respond=404),))
+    client = stage.client()
+    stage.pass_time(HEADER - 0.5)
+    client.say(request() + b"GET / HT")
+    client.hear()
+    assert status_after(stage, client, HEADER) == 408
+
+
 def test_idle_timeout_closes_a_kept_connection_without_a_word() -> None:
     stage = http()
     client, server = stage.asks(request())
@@ -115,14 +133,56 @@ def test_a_body_that_moves_now_and_then_takes_its_time() -> None:
 
 
 def test_a_server_that_takes_nothing_of_a_body_is_504() -> None:
-    stage = Stage(capacity=1000)
-    stage.servers(1)
-    stage.listen(**TIMEOUTS)
+    stage = small()
     client, server = stage.asks(request("POST", "/", "Content-Length: 9000"))
     server.deaf()
     client.say(bytes(9000))
     assert status_after(stage, client, IDLE) == 504
     assert server.transport.far.closed
+
+
+def test_idle_timeout_of_a_body_runs_from_when_its_server_has_taken_what_was_held() -> None:
+    stage = small()
+    client, server = stage.asks(request("POST", "/", "Content-Length: 9000"))
+    server.deaf()
+    client.say(bytes(5000))
+    stage.pass_time(IDLE - 1)
+    server.listen()
+    stage.pass_time(0)
+    server.deaf()
+    assert status_after(stage, client, IDLE) == 408
+
+
+def test_request_timeout_runs_from_when_its_server_has_taken_the_last_of_the_request() -> None:
+    stage = small()
+    client, server = stage.asks(request("POST", "/", "Content-Length: 1500"))
+    server.deaf()
+    client.say(bytes(1500))
+    stage.pass_time(IDLE - 1)
+    server.listen()
+    assert status_after(stage, client, REQUEST) == 504
+
+
+def test_idle_timeout_of_a_response_runs_from_when_its_client_has_taken_what_was_held() -> None:
+    stage = small()
+    client, server = stage.asks(request())
+    client.deaf()
+    server.say(response(bytes(940), "Content-Length: 2000", length=False))
+    stage.pass_time(IDLE - 1)
+    client.listen()
+    client.hear()
+    assert closed_after(stage, client, IDLE)
+
+
+def test_request_timeout_does_not_begin_with_the_end_of_a_body_that_is_answered_already() -> None:
+    stage = http()
+    client, server = stage.asks(request("POST", "/", "Content-Length: 3"))
+    server.say(response(b"", "Content-Length: 10", length=False))
+    client.say(b"abc")
+    for _ in range(10):
+        stage.pass_time(IDLE - 1)
+        server.say(b"x")
+    assert client.said().body == b"x" * 10
 
 
 def test_a_response_that_stands_still_is_aborted() -> None:
@@ -213,9 +273,7 @@ def test_no_timeout_of_a_client_runs_while_its_request_waits_for_a_place() -> No
 
 
 def test_a_client_that_takes_nothing_of_its_response_is_aborted_after_the_idle_timeout() -> None:
-    stage = Stage(capacity=1000)
-    stage.servers(1)
-    stage.listen(**TIMEOUTS)
+    stage = small()
     client, server = stage.asks(request())
     client.deaf()
     server.say(response(bytes(5000)))

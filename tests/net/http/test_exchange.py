@@ -385,3 +385,13 @@ def test_counters_of_requests() -> None:
     assert stage.tally() == tally
     stage.listen(**TIMEOUTS)
     assert stage.tally() == tally
+
+
+def test_what_was_read_with_a_body_is_counted_where_it_belongs() -> None:
+    stage = http()
+    first, second = request("POST", "/1", body=b"abc"), request("GET", "/2")
+    client, server = stage.asks(first + second)
+    server.say(response(b"1"))
+    stage.accepted[2][0].say(response(b"2"))
+    assert client.hear()
+    assert (stage.tally(1).received, stage.tally(2).received) == (len(first), len(second))

@@ -174,6 +174,18 @@ def test_a_rules_answer_ends_the_connection_where_the_client_does(version: str) 
     assert client.end == "fin"
 
 
+def test_rule_71_a_rules_answer_is_the_last_where_the_listener_leaves() -> None:
+    """Rule 71."""
+    stage = http(rules=(Rule(respond=404),))
+    client = stage.client()
+    client.say(request())
+    assert client.said().field("connection") is None
+    stage.plane.stop_accepting(1)
+    client.say(request())
+    assert client.said().field("connection") == b"close"
+    assert client.end == "fin"
+
+
 @pytest.mark.parametrize("path", ["/a/../b", "/a/./b", "/a%2fb", "/%2e%2e/b", "/a/.."])
 def test_a_path_that_climbs_is_refused_where_paths_are_routed_on_alone(path: str) -> None:
     stage = http()

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from lbtwist.model.plane import EVERYTHING
 from tests.net.http.stage import CHUNKED, TIMEOUTS, Stage, http, request, response
 
 LIMIT = 256 * 1024
@@ -84,6 +85,37 @@ def test_who_takes_nothing_of_an_answer_of_ours_is_reset_after_a_second() -> Non
     assert client.transport.far.closed
     assert client.transport.reset
     assert stage.empty()
+
+
+def test_who_was_not_read_for_pipelining_is_read_when_it_lingers() -> None:
+    stage = http()
+    client, _ = stage.asks(request(), request(), request())
+    stage.plane.cut(EVERYTHING)
+    stage.settle()
+    assert client.said().status == 500
+    client.close()
+    assert stage.guests == 0
+
+
+def test_who_takes_an_answer_of_ours_slowly_is_not_reset(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lbtwist.net.http.linger.queued", lambda transport: len(transport.queue))
+    stage = Stage(capacity=1000)
+    stage.servers(1)
+    stage.listen(**TIMEOUTS)
+    client, server = stage.asks(request("POST", "/", CHUNKED))
+    client.deaf()
+    for _ in range(30):
+        server.say(response(b"", status=103, length=False))
+    client.say(b"no size\r\n")
+    for _ in range(6):
+        stage.pass_time(0.8)
+        client.transport.capacity += 1  # it has read a byte
+        client.transport.far._soon()
+        stage.settle()
+    assert not client.transport.far.closed
+    client.listen()
+    assert client.hear().endswith(b"</html>\n")
+    assert client.end == "fin"
 
 
 def test_lingering_clients_count_for_max_connections() -> None:

@@ -149,6 +149,19 @@ def test_a_get_that_crosses_the_end_of_a_kept_connection_goes_on_a_new_one() -> 
     assert stage.observer.heard == [], "to close an idle connection is no fault"
 
 
+def test_a_get_that_was_lost_on_a_kept_connection_is_not_tried_on_another_kept_one() -> None:
+    stage = one()
+    (client, first), (_, second) = stage.asks(request()), stage.asks(request())
+    first.say(response(b"1"))
+    second.say(response(b"2"))
+    first.hear()
+    client.say(request())
+    second.reset()
+    assert first.hear() == b""
+    assert len(stage.accepted[1]) == 3
+    assert stage.accepted[1][2].hear()
+
+
 def test_a_post_that_crosses_the_end_of_a_kept_connection_is_not_sent_again() -> None:
     stage = one()
     client, server = stage.asks(request())

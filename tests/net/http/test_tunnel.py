@@ -90,6 +90,8 @@ def test_what_a_client_sends_with_its_request_goes_on_after_the_answer() -> None
     server.hear()
     server.say(SWITCHED)
     assert server.hear() == MESSAGES["client"] * 2
+    client.say(MESSAGES["client"])
+    assert server.hear() == MESSAGES["client"]
 
 
 @pytest.mark.parametrize("status", [200, 403, 426])
@@ -419,6 +421,42 @@ def test_rule_51_who_goes_after_the_cut_needs_not_answer(side: str, how: str) ->
     assert stage.empty()
 
 
+@side
+@pytest.mark.parametrize("how", ["shut", "close"])
+def test_rule_51_who_ends_last_ends_the_waiting(side: str, how: str) -> None:
+    """Rule 51: nobody is waited for who sends nothing any more."""
+    stage = http()
+    ends = Sides(stage)
+    cut(stage)
+    ends.other(side).say(ANSWERS["server" if side == "client" else "client"])
+    assert ends.ends == ["", ""]
+    getattr(ends[side], how)()
+    assert ends.other(side).end == "fin"
+
+
+@side
+@pytest.mark.parametrize("held", [False, True])
+def test_rule_51_answers_are_heard_though_one_side_does_not_read(side: str, held: bool) -> None:
+    """Rule 51: both are closed when both have answered, and who did not take its frame sees a reset."""
+    stage = Stage(capacity=1000)
+    stage.servers(1)
+    stage.listen(**TIMEOUTS)
+    ends = Sides(stage)
+    other = "server" if side == "client" else "client"
+    ends[side].deaf()
+    size = 1500 if held else 1000
+    mask = b"" if side == "client" else b"abcd"
+    ends[other].say(frame(payload=bytes(size - 4 - len(mask)), mask=mask))
+    assert bool(ends[side].transport.far.queue) is held
+    cut(stage)
+    for name in SIDES:
+        ends[name].say(ANSWERS[name])
+    ends[side].listen()
+    assert ends[side].end == "reset"
+    assert ends[other].end == "fin"
+    assert endings(stage) == (1, 0, 1)
+
+
 @pytest.mark.parametrize("frame_under_way", [False, True])
 def test_rule_51_when_both_go_after_the_cut_it_is_counted_as_cut(frame_under_way: bool) -> None:
     """Rules 51 and 64."""
@@ -446,7 +484,7 @@ def test_rule_51_a_side_that_is_half_closed_gets_its_close_frame_and_has_answere
     assert ends[other].hear() == b""
     ends[other].say(ANSWERS[other])
     assert ends.ends == ["fin", "fin"]
-    assert endings(stage)[0] == 1
+    assert endings(stage) == (1, 0, 1), "one side could not be told"
     assert stage.empty()
 
 
