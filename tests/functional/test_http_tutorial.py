@@ -27,10 +27,12 @@ FOLDER = "/home/admin/tutorial"
 PORTS = ("2222", "8080", "8081", "8082")
 WORK = 4.0
 """Seconds that the slow server takes."""
-LIMIT = 120
+LIMIT = 90
 MARK = "=== "
-AWAIT = "for port in {ports}; do until (: < /dev/tcp/{host}/$port) 2> /dev/null; do sleep 0.05; done; done"
-"""A reader waits until what he started listens: in bash."""
+AWAIT = (
+    "for p in {ports}; do for n in {{1..400}}; do (: < /dev/tcp/{host}/$p) && break; sleep .05; done; done"
+)
+"""A reader waits until what he started listens; in bash, and for 20 s each at most."""
 
 _FILE = re.compile(r"^`([\w.]+)`:\n\n```\w+\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _CONSOLE = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
