@@ -50,8 +50,7 @@ FAMILIES = (INFO, CURRENT, AT_START, FINISHED, CUT, START, DEADLINE, ENDED, DRAI
 def readings(balancer: LoadBalancer) -> Iterator[Reading]:
     """Of the drains that run, and then in sum of those that have ended."""
     for running in balancer.drains:
-        if not running.drain.ended:
-            yield from _of_drain(balancer, running)
+        yield from _of_drain(balancer, running)
     totals = balancer.drains.totals
     for (cause, outcome), count in list(totals.drains.items()):
         yield ENDED.of(count, cause, outcome)

@@ -23,15 +23,8 @@ PATIENCE = 60.0
 """Seconds from the accept, or from the last response, to the end of the next request."""
 
 
-class Dropped(BytesIO):
-    """A body that nobody wants."""
-
-    def write(self, data: Any) -> int:
-        return len(data)
-
-
 class StatusRequest(Request):
-    """A request, whose body does not matter."""
+    """A request, whose body is dropped."""
 
     _body = 0
 
@@ -77,7 +70,8 @@ class StatusSite(Site):
         return super().buildProtocol(addr) if len(self.channels) < MAX_CONNECTIONS else None
 
     def getContentFile(self, length: int | None) -> BytesIO:
-        return Dropped()
+        """No file is made for a body that is long."""
+        return BytesIO()
 
     def log(self, request: Any) -> None:
         """Who looks often would fill the log."""

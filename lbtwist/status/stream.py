@@ -88,7 +88,6 @@ class Stream:
         self._readers.discard(reader)
         if not self._readers:
             self._unfollow()
-            self._shown = {}
             timer, self._timer = self._timer, None
             if timer is not None:
                 timer.cancel()

@@ -10,9 +10,10 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from lbtwist.model.config import Config
 from lbtwist.model.config.changes import LiveChange
 from lbtwist.model.drain import Because
-from lbtwist.model.figures import BOUNDS, Distribution, GroupFigures, ListenerFigures
+from lbtwist.model.figures import BOUNDS, Distribution, Figures, GroupFigures, ListenerFigures
 from lbtwist.model.health import CheckResult
 from lbtwist.model.members import Wanted
+from lbtwist.model.plane import Tally
 from lbtwist.model.registration import Origin
 from lbtwist.status import listener_metrics, server_metrics
 from lbtwist.status.collector import FAMILIES
@@ -48,6 +49,23 @@ def test_a_server_is_told_with_its_group_name_and_number(scene: Scene) -> None:
     for name, value in told.items():
         assert scene.value(f"lbtwist_server_{name}", **labels) == value, name
     assert scene.value("lbtwist_server_info", **labels, address="10.0.0.1:80", zone="") == 1
+
+
+def test_a_server_counts_what_it_had_on_seats_that_it_gave_up(scene: Scene) -> None:
+    registration = scene.balancer.groups["app"].members.get(2)
+    assert registration is not None
+    registration.past = Tally(total=5, received=7)
+    scene.bench.connect("app/ecs01#2")
+    assert scene.value("lbtwist_server_connections_total", server="ecs01") == 6
+    assert scene.value("lbtwist_server_received_bytes_total", server="ecs01") == 7
+
+
+def test_a_server_that_goes_while_a_scrape_is_made_is_left_out(scene: Scene) -> None:
+    readings = server_metrics.readings(scene.balancer, Figures())
+    next(readings)
+    group = scene.balancer.groups["app"]
+    group.remove([r for r in group.members if r.name == "ecs02"], ADA, Origin.VERB)
+    assert {reading.labels[1] for reading in readings} == {"ecs01"}
 
 
 def test_exactly_one_state_holds(scene: Scene) -> None:

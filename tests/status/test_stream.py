@@ -141,6 +141,21 @@ def test_one_who_comes_while_a_picture_is_made_has_it_and_there_is_one_each_seco
     assert kinds(second) == kinds(third) == ["figures"] * 3
 
 
+def test_one_who_comes_while_the_picture_of_one_who_left_is_made_is_told_once_a_second(scene: Scene) -> None:
+    ask = b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    first, second = scene.connect(), scene.connect()
+    assert first is not None
+    assert second is not None
+    first.protocol.dataReceived(ask)
+    leave(first)
+    second.protocol.dataReceived(ask)
+    scene.settle()
+    assert kinds(second)[-1] == "snapshot"
+    for _ in range(3):
+        pass_second(scene)
+    assert kinds(second) == ["figures"] * 3
+
+
 def test_readers_have_a_limit(scene: Scene) -> None:
     wires = [scene.open("/events") for _ in range(MAX_READERS)]
     response = scene.get("/events")
