@@ -48,8 +48,9 @@ def assemble(loaded: Loaded, path: str, reactor: Any) -> LoadBalancer:
         return deferToThreadPool(reactor, reactor.getThreadPool(), load, path)
 
     balancer = _as_it_was(loaded, reactor)
-    Reloader(balancer, read)
-    balancer.filing = Filing(balancer, read, partial(deferToThreadPool, reactor, reactor.getThreadPool()))
+    in_thread = partial(deferToThreadPool, reactor, reactor.getThreadPool())
+    Reloader(balancer, read, in_thread)
+    balancer.filing = Filing(balancer, read, in_thread)
     for warning in warnings(loaded.config):
         log.warn("{path}: {warning}", path=path, warning=warning)
     return balancer

@@ -7,17 +7,20 @@ import shutil
 import socket
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.interfaces import IListeningPort
+from twisted.internet.threads import deferToThreadPool
 
 from lbtwist.assembly import in_process
 from lbtwist.demo.key import make_key
 from lbtwist.demo.server import Answers
 from lbtwist.model.config import parse
 from lbtwist.service.balancer import LoadBalancer
+from lbtwist.service.filing import Filing
 from lbtwist.service.reload import Reloader
 
 HOST = "127.0.0.1"
@@ -49,7 +52,9 @@ def demo(reactor: Any) -> LoadBalancer:
         },
     }
     balancer = in_process(parse(document), reactor)
-    Reloader(balancer, None)
+    in_thread = partial(deferToThreadPool, reactor, reactor.getThreadPool())
+    Reloader(balancer, None, in_thread)
+    balancer.filing = Filing(balancer, None, in_thread)
     _Stage(ports, directory, _steps(listener, console, status, private), reactor).setServiceParent(balancer)
     return balancer
 

@@ -21,27 +21,30 @@ class Merge(NamedTuple):
     new: dict[Address, Wanted]
 
 
-def merge(members: Iterable[Registration], before: Servers, after: Servers) -> Merge:
+def merge(members: Iterable[Registration], before: Servers, after: Servers, *, back: bool = False) -> Merge:
     """The difference of what was said `before` and `after`, over what `members` are at present.
 
     What it did not speak of, or speaks of as before, stays as it is; names are always those of `after`.
-    Whoever else has such a name leaves.
+    Whoever else has such a name leaves. One that is no member any more comes `back` where something else
+    is said of it.
     """
     difference = changes(before, after)
     registered = {r.address: r for r in members if r.registered}
-    there = {
+    there = {address: now for address, now in after.items() if address in registered}
+    spoken = {
         address: overlaid(wanted_of(registered[address]), before.get(address), now)
-        for address, now in after.items()
-        if address in registered
+        for address, now in there.items()
+        if now != before.get(address) or now.name != registered[address].name
     }
-    new = {address: now for address, now in difference.added.items() if address not in there}
+    said = {**difference.added, **difference.changed} if back else difference.added
+    new = {address: now for address, now in said.items() if address not in there}
     names = {wanted.name for wanted in (*there.values(), *new.values())}
     leaving = [
         registration
         for address, registration in registered.items()
         if address in difference.removed or (address not in after and registration.name in names)
     ]
-    changed = {a: wanted for a, wanted in there.items() if wanted != wanted_of(registered[a])}
+    changed = {a: wanted for a, wanted in spoken.items() if wanted != wanted_of(registered[a])}
     return Merge(leaving, changed, new)
 
 

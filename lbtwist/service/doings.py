@@ -38,6 +38,22 @@ def doings(balancer: LoadBalancer) -> Changes:
     }
 
 
+def overruled(balancer: LoadBalancer, before: Changes) -> Iterator[KeyPath]:
+    """Of what verbs had done, that which does not hold any more now that a file was followed."""
+    now = doings(balancer)
+    return (path for path, change in before.items() if path not in now and not _runs(balancer, path, change))
+
+
+def _runs(balancer: LoadBalancer, path: KeyPath, change: LiveChange) -> bool:
+    """The file says the same."""
+    group = balancer.groups.get(path[1])
+    registration = group.members.current(path[3]) if group else None
+    if registration is None or change.value is None:
+        return registration is None and change.value is None
+    said = change.value if len(path) == 4 else {path[4]: change.value}
+    return all(str(getattr(registration, field)) == str(value) for field, value in said.items())
+
+
 def _of_group(group: ServerGroup) -> Iterator[tuple[KeyPath, LiveChange]]:
     table = ("server_groups", group.name, "servers")
     known = set()
@@ -90,14 +106,21 @@ def _remover(group: ServerGroup, server: ServerSettings) -> str:
 def with_servers(balancer: LoadBalancer, edit: LiveEdit) -> LiveEdit:
     """`edit`, made over what verbs did to the servers that it speaks of: one that a verb added has an
     address. Raises Refused where it says something of one that a verb removed, but where it is."""
+    if not any(map(_of_server, edit)):
+        return edit
     done = doings(balancer)
     spoken: dict[KeyPath, LiveChange | None] = {}
     for path, change in edit.items():
         server = path[:4]
-        if change is None or len(path) < 5 or path[2] != "servers" or server not in done:
+        if change is None or not _of_server(path) or server not in done:
             continue
         if done[server].value is not None:
             spoken[server] = done[server]
         elif path[4] != "address" and (*server, "address") not in edit:
             raise Refused(f"{path[1]}/{path[3]} was removed live: add it, or revert {dotted(server)}")
     return {**spoken, **edit}
+
+
+def _of_server(path: KeyPath) -> bool:
+    """It leads to something of one server."""
+    return len(path) > 4 and path[2] == "servers"

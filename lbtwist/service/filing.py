@@ -14,17 +14,20 @@ from twisted.logger import Logger
 from lbtwist.errors import Refused
 from lbtwist.model.config import Config, Part
 from lbtwist.model.config.changes import Changes, KeyPath, changed
+from lbtwist.model.config.hiding import hidden
 from lbtwist.model.config.rewriting import rewritten
 from lbtwist.model.config.spelling import Ports
 from lbtwist.service.balancer import LoadBalancer
 from lbtwist.service.doings import doings, with_servers
 from lbtwist.service.live import LiveEdit
 from lbtwist.service.loading import Loaded, judge
-from lbtwist.service.reload import after_reload, check_applicable
+from lbtwist.service.reload import check_applicable, edited, followed
 from lbtwist.service.saving import BACKUP, check_unchanged, write_all
 from lbtwist.service.settling import settle
 from lbtwist.service.textdiff import Rewritten, unified
 
+Made = tuple[Changes, Changes]
+"""What was changed live, and over that what verbs did to servers."""
 InThread = Callable[..., Deferred[Any]]
 """Calls a function in another thread: `tomlkit` takes a second for thousands of servers."""
 
@@ -43,10 +46,13 @@ class Filing:
         self._in_thread = in_thread
 
     def preview(self, edit: LiveEdit) -> Deferred[list[str]]:
-        return Deferred.fromCoroutine(self._preview(edit))
+        return self._balancer.turn.run(lambda: Deferred.fromCoroutine(self._preview(edit)))
 
     def preview_reload(self) -> Deferred[list[str]]:
-        return Deferred.fromCoroutine(self._preview_reload())
+        return self._balancer.turn.run(lambda: Deferred.fromCoroutine(self._preview_reload()))
+
+    def preview_save(self) -> Deferred[list[str]]:
+        return self.diff().addCallback(hidden, self._balancer.parts)
 
     def diff(self) -> Deferred[list[str]]:
         return Deferred.fromCoroutine(self._diff())
@@ -58,36 +64,30 @@ class Filing:
         return Deferred.fromCoroutine(self._check())
 
     async def _preview(self, edit: LiveEdit) -> list[str]:
-        balancer, parts = self._balancer, self._balancer.parts
-        changes = balancer.live.edited(parts, with_servers(balancer, edit))
-        new = balancer.live.with_changes(balancer.filed, parts, changes)
+        balancer, done = self._balancer, doings(self._balancer)
+        changes, new = await self._in_thread(edited, balancer, with_servers(balancer, edit))
         check_applicable(balancer, new)
-        done = doings(balancer)
-        before = changed(changed(parts, balancer.live.changes), done)
-        after = changed(changed(parts, changes), _unspoken(done, edit))
-        lines: list[str] = await self._in_thread(_compared, parts, before, after)
+        before = (balancer.live.changes, done)
+        after = (changes, _unspoken(done, edit))
+        lines: list[str] = await self._in_thread(_compared, balancer.parts, before, after)
         return lines
 
     async def _preview_reload(self) -> list[str]:
         balancer, loaded = self._balancer, await self._check()
-        follow = after_reload(balancer, loaded)
-        check_applicable(balancer, balancer.live.with_changes(loaded.config, loaded.parts, follow.changes))
-        before = {part.source: part for part in balancer.parts}
-        after = {part.source: part for part in loaded.parts}
-        return unified(
-            [_read_anew(before.get(s), after.get(s), loaded.parts[0]) for s in {**before, **after}]
-        )
+        follow = await self._in_thread(followed, balancer, loaded)
+        check_applicable(balancer, follow.config)
+        lines: list[str] = await self._in_thread(_read_anew, balancer.parts, loaded.parts)
+        return lines
 
     async def _diff(self) -> list[str]:
         self._check_filed()
-        files = await self._in_thread(_as_running, self._balancer.parts, self._wanted())
-        return unified(files)
+        lines: list[str] = await self._in_thread(_difference, self._balancer.parts, self._made())
+        return lines
 
     async def _save(self, who: str) -> list[str]:
         self._check_filed()
-        balancer, wanted = self._balancer, self._wanted()
-        config = judge(wanted)
-        files = await self._in_thread(_to_write, balancer.parts, wanted, config)
+        balancer = self._balancer
+        config, files = await self._in_thread(_to_write, balancer.parts, self._made())
         written: list[str] = []
         if files:
             try:
@@ -109,10 +109,9 @@ class Filing:
             raise Refused("it runs without a file: there is nothing to check")
         return await self._read()
 
-    def _wanted(self) -> Sequence[Part]:
-        """What a file would say that has all that runs."""
-        balancer = self._balancer
-        return changed(changed(balancer.parts, balancer.live.changes), doings(balancer))
+    def _made(self) -> Made:
+        """What makes of the file one that has all that runs."""
+        return self._balancer.live.changes, doings(self._balancer)
 
     def _check_filed(self) -> None:
         if not all(part.source for part in self._balancer.parts):
@@ -148,16 +147,34 @@ def _name(part: Part, main: Part) -> str:
     return os.path.relpath(part.source, main.base) if part.source else "running"
 
 
-def _read_anew(before: Part | None, after: Part | None, main: Part) -> Rewritten:
-    there = after or before or main
-    return Rewritten(
-        there.source, _name(there, main), before.text if before else "", after.text if after else ""
-    )
+def _read_anew(old: Sequence[Part], new: Sequence[Part]) -> list[str]:
+    """The difference of the files as they were read before and now."""
+    before, after = ({part.source: part for part in parts} for parts in (old, new))
+    files = [
+        Rewritten(source, _name(part, new[0]), _text(before.get(source)), _text(after.get(source)))
+        for source, part in {**before, **after}.items()
+    ]
+    return hidden(unified(files), (*old, *new))
 
 
-def _compared(parts: Sequence[Part], before: Sequence[Part], after: Sequence[Part]) -> list[str]:
-    pairs = zip(_texts(parts, before), _texts(parts, after), strict=True)
-    return unified([then._replace(before=now.after) for now, then in pairs])
+def _text(part: Part | None) -> str:
+    return part.text if part else ""
+
+
+def _with(parts: Sequence[Part], made: Made) -> Sequence[Part]:
+    live, done = made
+    return changed(changed(parts, live), done)
+
+
+def _compared(parts: Sequence[Part], before: Made, after: Made) -> list[str]:
+    """The difference of the files that would say the one and the other."""
+    now, then = _with(parts, before), _with(parts, after)
+    pairs = zip(_texts(parts, now), _texts(parts, then), strict=True)
+    return hidden(unified([new._replace(before=old.after) for old, new in pairs]), (*now, *then))
+
+
+def _difference(parts: Sequence[Part], made: Made) -> list[str]:
+    return unified(_as_running(parts, _with(parts, made)))
 
 
 def _as_running(parts: Sequence[Part], wanted: Sequence[Part]) -> list[Rewritten]:
@@ -167,16 +184,17 @@ def _as_running(parts: Sequence[Part], wanted: Sequence[Part]) -> list[Rewritten
     return files
 
 
-def _to_write(parts: Sequence[Part], wanted: Sequence[Part], config: Config) -> list[Rewritten]:
-    """The same, once it is sure that they say what runs."""
-    files = _as_running(parts, wanted)
+def _to_write(parts: Sequence[Part], made: Made) -> tuple[Config, list[Rewritten]]:
+    """What runs, and the files that say something else, once it is sure that they will say that."""
+    wanted = _with(parts, made)
+    config, files = judge(wanted), _as_running(parts, wanted)
     patterns = [os.path.join(parts[0].base, each) for each in parts[0].document.get("include", [])]
     for file in files:
         if pattern := next((each for each in patterns if fnmatchcase(file.source + BACKUP, each)), None):
             raise Refused(f"include: {pattern} takes in backups, as {file.source}{BACKUP}: say conf.d/*.toml")
     if judge(_as_written(parts, files)) != config:
         raise Refused("what would be written does not say what runs: nothing was written")
-    return files
+    return config, files
 
 
 def _as_written(parts: Sequence[Part], files: Sequence[Rewritten]) -> tuple[Part, ...]:

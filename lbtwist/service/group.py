@@ -260,9 +260,11 @@ class ServerGroup(Service):
 
     def weigh(self, registration: Registration, weight: int, because: Because = _NOBODY) -> None:
         """Another share of the new connections; 0 gets none and starts no drain."""
-        registration.weight = weight
+        before, registration.weight = registration.weight, weight
         self._publication.publish()
         self._done_to([registration], because)
+        why = f": {because.why}" if because.why else ""
+        self._events.add("server", registration.label, f"weight {weight}, was {before}{why}", because.who)
 
     def amend(self, servers: Mapping[Address, Wanted]) -> None:
         """Other names, weights and limits for registered servers; no connection is touched."""
@@ -273,7 +275,7 @@ class ServerGroup(Service):
     def merge(self, before: Servers, after: Servers, because: Because, origin: Origin) -> list[str]:
         """Follow what a file or a source says anew of servers, in one step: nobody sees who leaves and not
         yet who comes. Returns what was changed, a line each."""
-        plan = merge(self.members, before, after)
+        plan = merge(self.members, before, after, back=origin is Origin.FILE)
         could = self.members.left_without(())
         self._leave(plan.leaving, origin)
         self._roll.amend(plan.changed)

@@ -24,7 +24,7 @@ Resolve = Callable[[HostName, Callable[[Address | None, str], None]], Resolving]
 class NamedServer:
     """One server given by name. A changed address is a removal and an addition; one that can't be
     resolved keeps the last, and takes nothing new. One that a verb has removed does not come back with
-    another address."""
+    another address, only where the file says something else of it (rule 67)."""
 
     def __init__(self, host: HostName, wanted: Wanted, following: NamedServers) -> None:
         self.host = host
@@ -79,7 +79,7 @@ class NamedServer:
     def _follow(self, address: Address | None, wanted: Wanted) -> None:
         before = {self.address: self.wanted} if self.address else {}
         after = {address: wanted} if address else {}
-        removed = self.address is not None and not self._registered()
+        removed = self.address is not None and not self._registered() and wanted == self.wanted
         self.address, self.wanted = address, wanted
         if after != before and not removed:
             self._following.merge(before, after, _NAMES, Origin.FILE)

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import Any, NamedTuple
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.logger import Logger
 
 from lbtwist.errors import BindError, ConfigurationError, Problem, Refused
-from lbtwist.model.config import Config, GroupSettings, ListenerSettings, warnings
-from lbtwist.model.config.changes import KeyPath
+from lbtwist.model.config import Config, GroupSettings, ListenerSettings, Part, warnings
+from lbtwist.model.config.changes import Changes, KeyPath
 from lbtwist.model.config.words import dotted
 from lbtwist.model.drain import Because
 from lbtwist.model.merge import Servers
 from lbtwist.model.registration import Origin
 from lbtwist.service.balancer import LoadBalancer
-from lbtwist.service.doings import with_servers
+from lbtwist.service.doings import doings, overruled, with_servers
 from lbtwist.service.group import ServerGroup, servers_of
 from lbtwist.service.last_word import EVERYTHING, said_before, spoken_of, take_back
 from lbtwist.service.listener import Listener
@@ -30,14 +31,29 @@ SHOWN_CHANGES = 5
 log = Logger()
 
 
+class Followed(NamedTuple):
+    """A file that was read again, with what is left of the live changes."""
+
+    config: Config
+    parts: Sequence[Part]
+    live: Survivors
+
+
 class Reloader:
     """Changes the settings of a running balancer, one change after the other: by its file, read again,
     or live."""
 
-    def __init__(self, balancer: LoadBalancer, read: Callable[[], Deferred[Loaded]] | None) -> None:
-        """`read` reads the file; None where there is none."""
+    def __init__(
+        self,
+        balancer: LoadBalancer,
+        read: Callable[[], Deferred[Loaded]] | None,
+        in_thread: Callable[..., Deferred[Any]] = maybeDeferred,
+    ) -> None:
+        """`read` reads the file; None where there is none. Settings are judged `in_thread`: that of
+        thousands of servers takes longer than traffic should wait."""
         self._balancer = balancer
         self._read = read
+        self._in_thread = in_thread
         balancer.reload = self.reload
         balancer.change_live = self.change_live
 
@@ -77,26 +93,28 @@ class Reloader:
     async def _follow(self, loaded: Loaded) -> list[str]:
         """The file wins where both it and an operator changed a key since it was last read; with
         `on_reload = "file"` it wins everywhere."""
-        balancer, live = self._balancer, self._balancer.live
-        parts = parts_of(loaded.config, loaded.parts)
-        wins = _wins(loaded)
-        changes, outdated = after_reload(balancer, loaded)
-        new = live.with_changes(loaded.config, parts, changes)
-        done = await apply(balancer, new, spoken=[EVERYTHING] if wins else [])
-        balancer.filed, balancer.parts = loaded.config, parts
-        live.changes = changes
+        balancer, wins = self._balancer, _wins(loaded)
+        follow: Followed = await self._in_thread(followed, balancer, loaded)
+        self._check_running()
+        before = doings(balancer)
+        done = await apply(balancer, follow.config, spoken=[EVERYTHING] if wins else [])
+        balancer.filed, balancer.parts = loaded.config, follow.parts
+        balancer.live.changes = follow.live.changes
         balancer.changed()
-        for path in outdated:
+        for path in (*follow.live.outdated, *overruled(balancer, before)):
             log.warn("{key} was set live; the file {why}, and wins", key=dotted(path), why=_WHY[wins])
         return done
 
     async def _change_live(self, edit: LiveEdit, who: str) -> list[str]:
-        balancer, live = self._balancer, self._balancer.live
+        balancer = self._balancer
         self._check_running()
-        changes = live.edited(balancer.parts, with_servers(balancer, edit))
-        new = live.with_changes(balancer.filed, balancer.parts, changes)
+        judged = None
+        while judged != (whole := with_servers(balancer, edit)):  # a verb may come in between
+            judged = whole
+            changes, new = await self._in_thread(edited, balancer, whole)
+            self._check_running()
         done = await apply(balancer, new, Because(who, "set"), edit.keys())
-        live.changes = changes
+        balancer.live.changes = changes
         balancer.changed()
         balancer.events.add("live", "", _some(done), who)
         return done
@@ -134,10 +152,18 @@ def _some(lines: Sequence[str]) -> str:
     return f"{shown}; and {more} more" if more > 0 else shown
 
 
-def after_reload(balancer: LoadBalancer, loaded: Loaded) -> Survivors:
-    """What is left of the live changes when a file is followed that was read again."""
+def edited(balancer: LoadBalancer, edit: LiveEdit) -> tuple[Changes, Config]:
+    """What is changed live, and the settings, once `edit` is made. Raises ConfigurationError, and
+    Refused."""
+    changes = balancer.live.edited(balancer.parts, edit)
+    return changes, balancer.live.with_changes(balancer.filed, balancer.parts, changes)
+
+
+def followed(balancer: LoadBalancer, loaded: Loaded) -> Followed:
+    """What there is to follow of a file that was read again. Raises ConfigurationError, and Refused."""
     live, parts = balancer.live, parts_of(*loaded)
-    return Survivors({}, [*live.changes]) if _wins(loaded) else live.surviving(balancer.parts, parts)
+    left = Survivors({}, [*live.changes]) if _wins(loaded) else live.surviving(balancer.parts, parts)
+    return Followed(live.with_changes(loaded.config, parts, left.changes), parts, left)
 
 
 def _wins(loaded: Loaded) -> bool:
@@ -259,7 +285,9 @@ def _apply_group(
 def _follow_servers(
     group: ServerGroup, said: Servers, new: GroupSettings, because: Because, spoken: Collection[KeyPath]
 ) -> Iterator[str]:
-    yield from group.merge(said, servers_of(new), because, Origin.FILE)
+    after = servers_of(new)
+    if said != after:
+        yield from group.merge(said, after, because, Origin.FILE)
     take_back(group, new, spoken)
 
 

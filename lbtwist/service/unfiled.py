@@ -15,14 +15,18 @@ class IFiling(Protocol):
     """What runs, beside the text of the file that it came from. All fail with Refused."""
 
     def preview(self, edit: LiveEdit) -> Deferred[list[str]]:
-        """The lines of the unified diff that an edit would make to the text. Fails with
-        ConfigurationError where it is not allowed."""
+        """The lines of the unified diff that an edit would make to the text, without secrets.
+        Fails with ConfigurationError where it is not allowed."""
 
     def preview_reload(self) -> Deferred[list[str]]:
-        """The lines of the unified diff of what a reload would follow. Fails as it would."""
+        """The lines of the unified diff of what a reload would follow, without secrets. Fails as it
+        would."""
+
+    def preview_save(self) -> Deferred[list[str]]:
+        """The lines of the unified diff of what a save would write."""
 
     def diff(self) -> Deferred[list[str]]:
-        """The lines of the unified diff that makes of the file what runs."""
+        """The lines of the unified diff that makes of the file what runs, secrets too."""
 
     def save(self, who: str) -> Deferred[list[str]]:
         """Write what runs into the file; fires with what was written, a line each."""
@@ -38,6 +42,9 @@ class Unfiled:
         return _refused()
 
     def preview_reload(self) -> Deferred[list[str]]:
+        return _refused()
+
+    def preview_save(self) -> Deferred[list[str]]:
         return _refused()
 
     def diff(self) -> Deferred[list[str]]:

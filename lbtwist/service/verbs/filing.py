@@ -21,7 +21,7 @@ def diff(call: Call) -> Deferred[Result]:
 def save(call: Call, dry_run: bool = False, reason: str = "") -> Deferred[Result]:
     """Write what runs into the file; nothing is live then that is not in it."""
     balancer: LoadBalancer = call.balancer
-    saving = balancer.filing.diff() if dry_run else balancer.filing.save(call.caller.name)
+    saving = balancer.filing.preview_save() if dry_run else balancer.filing.save(call.caller.name)
     return saving.addCallback(lambda lines: Result(lines or ["nothing has changed"]))
 
 
