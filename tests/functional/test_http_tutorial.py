@@ -29,9 +29,7 @@ WORK = 4.0
 """Seconds that the slow server takes."""
 LIMIT = 90
 MARK = "=== "
-AWAIT = (
-    "for p in {ports}; do for n in {{1..400}}; do (: < /dev/tcp/{host}/$p) && break; sleep .05; done; done"
-)
+AWAIT = "for p in {ports}; do for n in {{1..200}}; do (: < /dev/tcp/{host}/$p) && break; sleep .1; done; done"
 """A reader waits until what he started listens; in bash, and for 20 s each at most."""
 
 _FILE = re.compile(r"^`([\w.]+)`:\n\n```\w+\n(.*?)^```$", re.MULTILINE | re.DOTALL)
