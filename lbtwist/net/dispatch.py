@@ -152,7 +152,10 @@ class Dispatch:
         return self._untried(self._order)
 
     def _untried(self, order: Iterator[Member]) -> Member | None:
-        return next((member for member in order if member.number not in self._tried), None)
+        for member in order:
+            if member.number not in self._tried:
+                return member
+        return None
 
     def _connect(self, member: Member) -> None:
         if self._tried:

@@ -96,7 +96,7 @@ class GroupRotation:
     def _ordered(
         self, scheduler: IScheduler, client: str, cookie: bytes, *, preview: bool = False
     ) -> Iterator[Member]:
-        tied = self.tie_of(client, cookie)
+        tied = self.tie_of(client, cookie) if self.rotation.persistence else None
         if tied is not None and self._has_room(tied):
             yield tied
         for member in scheduler.order(client):

@@ -39,7 +39,7 @@ class ClientConnection(Protocol):
         """`host` is the client's IP address; empty where it has none (a Unix socket)."""
         self.host = host
         self.deadline = Deadline(frontend.sweep)
-        self.tie: tuple[bytes, float] | None = None
+        self.tie = (b"", 0.0)
         """The persistence cookie that it was last given here, and when."""
         self._frontend = frontend
         self._hop: Hop | None = None
@@ -68,7 +68,9 @@ class ClientConnection(Protocol):
     def host_of(self, request: RequestHead) -> str:
         """The IP address of the client that `request` comes from, by proxies that are trusted."""
         trusted = self._frontend.trusted
-        return client_address(request.known, self.host, trusted.__contains__) if trusted else self.host
+        if trusted is None:
+            return self.host
+        return client_address(request.known, self.host, trusted.__contains__)
 
     def hop_of(self, request: RequestHead) -> Hop:
         """How a server is told of this connection."""
@@ -146,6 +148,7 @@ class ClientConnection(Protocol):
             self._read = _drop  # nobody is there any more to have the rest of the request
         if self._held:
             self._flushing = keep
+            self.moves()
         else:
             self._finish(keep)
 

@@ -26,9 +26,11 @@ class Deadline:
 
     def watch(self, limit: float, expired: Callable[[], object]) -> None:
         """Call `expired` when `limit` seconds have passed, instead of what was watched before."""
-        self.since = self._sweep.seconds()
+        self.since = now = self._sweep.seconds()
         self._expired = expired
-        self.shift(limit)
+        self._limit = limit
+        if self.due_bucket is None or now + limit < self._entered:
+            self.shift(limit)
 
     @property
     def expires(self) -> Callable[[], object] | None:

@@ -10,52 +10,33 @@ from twisted.logger import Logger
 from lbtwist.model.plane import ConnectionView, Ending, Member
 from lbtwist.model.routing import Rule
 from lbtwist.net.dialing import TIMED_OUT
-from lbtwist.net.dispatch import Dispatch
+from lbtwist.net.http.assignment import LOST, Assignment
 from lbtwist.net.http.frontend import HttpFrontend
 from lbtwist.net.http.server import ServerConnection
 from lbtwist.net.http.tunnel import Handshake, Tunnel
-from lbtwist.net.live import Lease, Ledger
+from lbtwist.net.live import Lease
 from lbtwist.wire.body import chunk, last_chunk
-from lbtwist.wire.cookie import cookie
 from lbtwist.wire.framing import UNTIL_CLOSE, Framing, Kind
 from lbtwist.wire.onward import client_framing, onward_interim, onward_request, onward_response
 from lbtwist.wire.request_head import RequestHead
 from lbtwist.wire.response_head import ResponseHead
+from lbtwist.wire.switching import is_answered
 from lbtwist.wire.trailers import passed_trailers
-from lbtwist.wire.websocket_handshake import is_answer
 
 if TYPE_CHECKING:
     from lbtwist.net.http.client import ClientConnection
 
-IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"})
-"""RFC 9110, 9.2.2: twice does what once does. TRACE is refused."""
-REPEATABLE_WITHIN = 1.0
-"""Seconds: a request that may not be sent twice goes only on a connection that was used so lately."""
-EVER = float("-inf")
 FOUND = 302
 
 
-class Exchange:
-    """One choice, one lease: what the client asked, and which server answers it."""
+class Exchange(Assignment):
+    """What a client asked, and what a server answers: what each sends is passed on as it comes."""
 
     __slots__ = (
         "id",
-        "client_host",
-        "cookie",
-        "request",
         "received",
         "sent",
-        "_client",
-        "_frontend",
         "_opened",
-        "_group",
-        "_dispatch",
-        "_tried",
-        "_failure",
-        "_new_only",
-        "_member",
-        "_server",
-        "_lease",
         "_place",
         "_unsent",
         "_sent_whole",
@@ -69,24 +50,11 @@ class Exchange:
     log = Logger()
 
     def __init__(self, client: ClientConnection, frontend: HttpFrontend) -> None:
+        super().__init__(client, frontend)
         self.id = next(frontend.ids)
-        self.client_host = client.host
-        self.cookie = b""
-        self.request: RequestHead | None = None
-        """None until its head has come."""
         self.received = 0
         self.sent = 0
-        self._client = client
-        self._frontend = frontend
         self._opened = frontend.seconds()
-        self._group = frontend.group
-        self._dispatch: Dispatch | None = None
-        self._tried: tuple[int, ...] = ()
-        self._failure = ""
-        self._new_only = False
-        self._member: Member | None = None
-        self._server: ServerConnection | None = None
-        self._lease: Lease | None = None
         self._unsent = b""
         self._sent_whole = False
         self._sent_at = 0.0
@@ -120,42 +88,26 @@ class Exchange:
         self.request = request
         rule = self._frontend.rule_for(request)
         if rule is None:
-            self._group = self._frontend.group
+            self._go_to(self._frontend.group, request)
         elif rule.group:
-            self._group = self._frontend.means.group_of(rule.group)
+            self._go_to(self._frontend.means.group_of(rule.group), request)
         else:
             self._go_by(rule, request)
-            return
-        self.client_host = self._client.host_of(request)
-        name = self._group.rotation.cookie
-        if name and (values := request.known.get(b"cookie")):
-            self.cookie = cookie(values, name) or b""
-        self._go_on()
 
     def reuse(self, member: Member) -> bool:
         """IDispatched."""
-        if self._new_only:
-            return False
-        since = EVER if self._repeatable else self._frontend.seconds() - REPEATABLE_WITHIN
-        server = self._group.idle.take(member.number, since)
+        server = self._idle_connection(member)
         if server is None:
             return False
-        assert isinstance(server, ServerConnection)
-        self._assign(member)
+        self._assign(member, self)
         server.begin(self)
         self.joined(server)
         return True
 
     def server_protocol(self, member: Member) -> ServerConnection:
         """IDispatched."""
-        self._assign(member)
+        self._assign(member, self)
         return ServerConnection(member, self._group, self._frontend.sweep, self)
-
-    def server_failed(self, member: Member, reason: str) -> None:
-        """IDispatched."""
-        self._failure = reason
-        self._frontend.ledger_of(member).fail(reason)
-        self._frontend.server_failed(member, reason)
 
     def no_server(self) -> None:
         """IDispatched. 502 or 504 when one was tried, else 503."""
@@ -218,7 +170,10 @@ class Exchange:
             deadline.since = self._sent_at
 
     def response_begins(self, head: ResponseHead) -> tuple[bytes, Framing]:
-        """The final head as the client gets it, to be given to `forward`, and how its body is framed."""
+        """The final head as the client gets it, to be given to `forward`, and how its body is framed.
+
+        `response_done` or `body_moves` is to be called before anything else happens.
+        """
         request, frontend = self.request, self._frontend
         assert request is not None
         framing = client_framing(head.framing, request.version)
@@ -230,10 +185,14 @@ class Exchange:
             and self._client.may_stay
             and not frontend.leaving
         )
-        self._client.moves()
-        self._count_response(head.status)
+        self._client.deadline.since = now = frontend.seconds()
+        self._count_response(head.status, now)
         name, date, set_cookie = frontend.policy.proxy_name, frontend.date, self._set_cookie()
         return onward_response(head, request, name, date, self._keep, set_cookie), framing
+
+    def body_moves(self) -> None:
+        """More of the response is to come: it must not stand still for too long."""
+        self._client.moves()
 
     def forward(self, out: bytes) -> None:
         """Bytes of the response, for the client."""
@@ -263,10 +222,10 @@ class Exchange:
         """The server has agreed to be a WebSocket's."""
         server, request = self._server, self.request
         assert server is not None and request is not None
-        if not _is_answered(request, head):
+        if not is_answered(request, head):
             self.server_broke("a 101 that does not answer the request")
             return
-        self._count_response(head.status)
+        self._count_response(head.status, self._frontend.seconds())
         policy, frontend = self._frontend.policy, self._frontend
         self._write(
             onward_response(head, request, policy.proxy_name, frontend.date, True, self._set_cookie())
@@ -300,24 +259,16 @@ class Exchange:
         if self._begun:
             self._truncate()
             return
-        member, reason = self._member, "closed before a response"
+        member, at_fault, left = self._member, self._lose(server), None
         assert member is not None
-        if server.fresh and not server.answering:
-            self._failure = reason
-            self._frontend.ledger_of(member).fail(reason)
-        elif not server.fresh:
-            # It has closed an idle connection just now: that is no fault, and a new one may well do.
-            self._tried = self._tried[:-1]
-            self._new_only = True
         if self._repeatable and not server.answering:
             left = self._release(Ending.FINISHED)
             self._go_on()
         else:
-            left = None
             self._answer(502)
         # Who hears of it may cut, rotate and forget: it is told when all is in order.
-        if server.fresh and not server.answering:
-            self._frontend.server_failed(member, reason)
+        if at_fault:
+            self._frontend.server_failed(member, LOST)
         if left is not None:
             left.tell_if_empty()
 
@@ -356,7 +307,7 @@ class Exchange:
     def client_gone(self) -> None:
         """The client's connection is closed."""
         if not self._over:
-            self._drop_server()
+            self._drop_server(self._sent_whole)
             self._end(Ending.FINISHED)
 
     def refuse(self, status: int) -> None:
@@ -424,27 +375,6 @@ class Exchange:
     def _server_held(self) -> bool:
         return self._server is not None and self._server.held
 
-    @property
-    def _repeatable(self) -> bool:
-        """It may be sent twice."""
-        request = self.request
-        return request is not None and request.framing.is_empty and request.method in IDEMPOTENT
-
-    def _go_on(self) -> None:
-        frontend = self._frontend
-        timeout = frontend.policy.connect_timeout
-        self._client.deadline.rest()
-        self._dispatch = Dispatch(self, self._group, frontend.dialer, frontend.sweep, timeout, self._tried)
-        self._dispatch.next()
-
-    def _assign(self, member: Member) -> None:
-        """Its registration counts this request from now on."""
-        assert self._dispatch is not None
-        self._tried = self._dispatch.tried
-        self._dispatch = None
-        self._member = member
-        self._lease = Lease(self._frontend.ledger_of(member), self)
-
     def _request_sent(self) -> None:
         """Nothing more goes to the server, but for what it does not take yet."""
         self._sent_whole = True
@@ -457,13 +387,13 @@ class Exchange:
         deadline.watch(self._frontend.policy.request_timeout, self.late)
         self._sent_at = deadline.since
 
-    def _count_response(self, status: int) -> None:
-        """The final head has come just now."""
+    def _count_response(self, status: int, now: float) -> None:
+        """The final head has come."""
         counts = self._group.counts
         counts.responses.count(status)
         self._frontend.responses.count(status)
         if self._sent_at:
-            counts.header.observe(self._frontend.seconds() - self._sent_at)
+            counts.header.observe(now - self._sent_at)
 
     def _write(self, out: bytes) -> None:
         self.sent += len(out)
@@ -483,27 +413,15 @@ class Exchange:
         keep: bool = False,
     ) -> None:
         """Our own response, and the end of the exchange."""
-        self._drop_server()
+        self._drop_server(self._sent_whole)
         self._client.answer(status, location, keep)
         self._end(ending)
 
     def _truncate(self, ending: Ending = Ending.FINISHED) -> None:
         """The client sees that the response is not whole (rule 7)."""
-        self._drop_server()
+        self._drop_server(self._sent_whole)
         self._client.truncate(self._endless)
         self._end(ending)
-
-    def _drop_server(self) -> None:
-        dispatch, self._dispatch = self._dispatch, None
-        if dispatch is not None:
-            dispatch.cancel()
-        server, self._server = self._server, None
-        if server is None:
-            return
-        if self._sent_whole and not server.held:
-            server.close()
-        else:
-            server.abort()
 
     def _end(self, ending: Ending) -> None:
         """Nothing of it is left."""
@@ -514,39 +432,3 @@ class Exchange:
         for ledger in ledgers:
             if ledger is not None:
                 ledger.tell_if_empty()
-
-    def _release(self, ending: Ending) -> Ledger | None:
-        """Its registration has it no more. Returns the ledger that it left, where there was one."""
-        lease, self._lease = self._lease, None
-        if lease is None:
-            return None
-        assert self._member is not None
-        ledger = lease.release(ending)
-        self._group.give_back(self._member.number)
-        return ledger
-
-    def _set_cookie(self) -> bytes:
-        """The Set-Cookie that ties the client to its server; empty where it has one that is new enough.
-
-        When a client was given the one it has is known on its own connection alone: on another, it gets
-        it again.
-        """
-        rotation, member, client = self._group.rotation, self._member, self._client
-        if not rotation.cookie or member is None or not member.cookie:
-            return b""
-        now = self._frontend.seconds()
-        tied = client.tie is not None and client.tie[0] == member.cookie == self.cookie
-        if tied and client.tie is not None and now - client.tie[1] < rotation.persistence / 2:
-            return b""
-        client.tie = (member.cookie, now)
-        return b"%b=%b; Path=/; HttpOnly; Max-Age=%d" % (rotation.cookie, member.cookie, rotation.persistence)
-
-
-def _is_answered(request: RequestHead, head: ResponseHead) -> bool:
-    """The 101 proves that the server has read the request (RFC 6455, 4.1)."""
-    keys, accepts = _values(request, b"sec-websocket-key"), _values(head, b"sec-websocket-accept")
-    return len(keys) == len(accepts) == 1 and is_answer(accepts[0], keys[0])
-
-
-def _values(head: RequestHead | ResponseHead, name: bytes) -> list[bytes]:
-    return [value for field, value in head.plain if field.lower() == name]

@@ -78,8 +78,10 @@ class HttpFrontend(Frontend):
 
     def hop(self, peer: str) -> Hop:
         """How servers are told of the connection of a client at the IP address `peer`."""
-        return Hop(self.policy.proxy_name, peer, peer in self.trusted, port=self.port)
+        return Hop(
+            self.policy.proxy_name, peer, self.trusted is not None and peer in self.trusted, port=self.port
+        )
 
     def _follow(self, policy: ListenerPolicy) -> None:
-        self.trusted = NetworkSet(policy.trusted_proxies)
+        self.trusted = NetworkSet(policy.trusted_proxies) if policy.trusted_proxies else None
         self.strict_path = climbs(policy.rules)

@@ -60,7 +60,6 @@ class ServerConnection(Protocol):
 
     def begin(self, exchange: Exchange) -> None:
         """What comes next answers the request of `exchange`."""
-        self._deadline.rest()
         self._exchange = exchange
         self.answering = False
 
@@ -148,6 +147,9 @@ class ServerConnection(Protocol):
         self._deadline.rest()
 
     def _expire(self) -> None:
+        """Idle for too long; its deadline is only looked at then, not stopped with each request."""
+        if self._exchange is not None:
+            return
         self._group.idle.remove(self._member.number, self)
         self.close()
 
@@ -182,6 +184,8 @@ class ServerConnection(Protocol):
         prefix, framing = exchange.response_begins(head)
         self._chunked = framing is CHUNKED
         self._relay(exchange, data, prefix)
+        if self._exchange is exchange:
+            exchange.body_moves()
 
     def _relay(self, exchange: Exchange, data: bytes, out: bytes) -> None:
         """`data` is of the body: to the client, after `out`."""

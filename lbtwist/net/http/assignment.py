@@ -1,0 +1,174 @@
+"""Which server a request gets: its dispatch, its lease, and when it goes to another one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from twisted.internet.interfaces import IProtocol
+
+from lbtwist.model.plane import Ending, Member
+from lbtwist.net.dispatch import Dispatch
+from lbtwist.net.http.frontend import HttpFrontend
+from lbtwist.net.http.server import ServerConnection
+from lbtwist.net.live import ILive, Lease, Ledger
+from lbtwist.net.rotation import GroupRotation
+from lbtwist.wire.cookie import cookie, tying_cookie
+from lbtwist.wire.request_head import RequestHead
+
+if TYPE_CHECKING:
+    from lbtwist.net.http.client import ClientConnection
+
+IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"})
+"""RFC 9110, 9.2.2: twice does what once does. TRACE is refused."""
+REPEATABLE_WITHIN = 1.0
+"""Seconds: a request that may not be sent twice goes only on a connection that was used so lately."""
+EVER = float("-inf")
+LOST = "closed before a response"
+"""Why a connection to a server has failed that was made."""
+
+
+class Assignment:
+    """One choice, one lease: the way of a request to a server, and to the next one where that is allowed."""
+
+    __slots__ = (
+        "client_host",
+        "cookie",
+        "request",
+        "_client",
+        "_frontend",
+        "_group",
+        "_dispatch",
+        "_tried",
+        "_failure",
+        "_new_only",
+        "_member",
+        "_server",
+        "_lease",
+    )
+
+    def __init__(self, client: ClientConnection, frontend: HttpFrontend) -> None:
+        self.client_host = client.host
+        self.cookie = b""
+        self.request: RequestHead | None = None
+        """None until its head has come."""
+        self._client = client
+        self._frontend = frontend
+        self._group = frontend.group
+        self._dispatch: Dispatch | None = None
+        self._tried: tuple[int, ...] = ()
+        self._failure = ""
+        self._new_only = False
+        self._member: Member | None = None
+        self._server: ServerConnection | None = None
+        self._lease: Lease | None = None
+
+    def reuse(self, member: Member) -> bool:
+        """IDispatched."""
+        raise NotImplementedError
+
+    def server_protocol(self, member: Member) -> IProtocol:
+        """IDispatched."""
+        raise NotImplementedError
+
+    def server_failed(self, member: Member, reason: str) -> None:
+        """IDispatched."""
+        self._failure = reason
+        self._frontend.ledger_of(member).fail(reason)
+        self._frontend.server_failed(member, reason)
+
+    def no_server(self) -> None:
+        """IDispatched."""
+        raise NotImplementedError
+
+    @property
+    def _repeatable(self) -> bool:
+        """It may be sent twice."""
+        request = self.request
+        return request is not None and request.framing.is_empty and request.method in IDEMPOTENT
+
+    def _go_to(self, group: GroupRotation, request: RequestHead) -> None:
+        """Have a server of `group` chosen for it."""
+        self._group = group
+        self.client_host = self._client.host_of(request)
+        name = group.rotation.cookie
+        if name and (values := request.known.get(b"cookie")):
+            self.cookie = cookie(values, name) or b""
+        self._go_on()
+
+    def _go_on(self) -> None:
+        frontend = self._frontend
+        timeout = frontend.policy.connect_timeout
+        dispatch = Dispatch(self, self._group, frontend.dialer, frontend.sweep, timeout, self._tried)
+        self._dispatch = dispatch
+        dispatch.next()
+        if self._dispatch is dispatch:
+            self._client.deadline.rest()  # it has its own
+
+    def _idle_connection(self, member: Member) -> ServerConnection | None:
+        """One to `member` that this request may go on over."""
+        if self._new_only:
+            return None
+        since = EVER if self._repeatable else self._frontend.seconds() - REPEATABLE_WITHIN
+        server = self._group.idle.take(member.number, since)
+        assert server is None or isinstance(server, ServerConnection)
+        return server
+
+    def _assign(self, member: Member, live: ILive) -> None:
+        """Its registration counts this request, as `live`, from now on."""
+        assert self._dispatch is not None
+        self._tried = self._dispatch.tried
+        self._dispatch = None
+        self._member = member
+        self._lease = Lease(self._frontend.ledger_of(member), live)
+
+    def _release(self, ending: Ending) -> Ledger | None:
+        """Its registration has it no more. Returns the ledger that it left, where there was one."""
+        lease, self._lease = self._lease, None
+        if lease is None:
+            return None
+        assert self._member is not None
+        ledger = lease.release(ending)
+        self._group.give_back(self._member.number)
+        return ledger
+
+    def _lose(self, server: ServerConnection) -> bool:
+        """`server` has ended before it answered, or in its answer. True when that is its fault alone."""
+        assert self._member is not None
+        if not server.fresh:
+            # It has closed an idle connection just now: that is no fault, and a new one may well do.
+            self._tried = self._tried[:-1]
+            self._new_only = True
+        elif not server.answering:
+            self._failure = LOST
+            self._frontend.ledger_of(self._member).fail(LOST)
+            return True
+        return False
+
+    def _drop_server(self, whole: bool) -> None:
+        """Neither way nor server any more; one that did not get the `whole` request sees a reset."""
+        dispatch, self._dispatch = self._dispatch, None
+        if dispatch is not None:
+            dispatch.cancel()
+        server, self._server = self._server, None
+        if server is None:
+            return
+        if whole and not server.held:
+            server.close()
+        else:
+            server.abort()
+
+    def _set_cookie(self) -> bytes:
+        """The Set-Cookie that ties the client to its server; empty where it has one that is new enough.
+
+        When a client was given the one it has is known on its own connection alone: on another, it gets
+        it again.
+        """
+        rotation, member, client = self._group.rotation, self._member, self._client
+        if not rotation.cookie or member is None or not member.cookie:
+            return b""
+        now = self._frontend.seconds()
+        given, at = client.tie
+        if given == member.cookie == self.cookie and now - at < rotation.persistence / 2:
+            return b""
+        client.tie = (member.cookie, now)
+        return tying_cookie(rotation.cookie, member.cookie, rotation.persistence)
