@@ -27,12 +27,6 @@ class WebSocketEnd(End):
         else:
             self.farewell.feed(data)
 
-    def pauseProducing(self) -> None:
-        self.peer.held = True
-        # What is only read for its Close frame is not held up by the other side.
-        if not (self.lost or (self.farewell is not None and self.farewell.over)):
-            self.transport.pauseProducing()
-
     def part(self) -> None:
         super().part()
         self.farewell = None

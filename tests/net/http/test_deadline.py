@@ -132,11 +132,12 @@ def test_a_body_that_moves_now_and_then_takes_its_time() -> None:
     assert client.said().status == 200
 
 
-def test_a_server_that_takes_nothing_of_a_body_is_504() -> None:
+@pytest.mark.parametrize("length", [1500, 9000])
+def test_a_server_that_takes_nothing_of_a_body_is_504(length: int) -> None:
     stage = small()
-    client, server = stage.asks(request("POST", "/", "Content-Length: 9000"))
+    client, server = stage.asks(request("POST", "/", f"Content-Length: {length}"))
     server.deaf()
-    client.say(bytes(9000))
+    client.say(bytes(length))
     assert status_after(stage, client, IDLE) == 504
     assert server.transport.far.closed
 
@@ -145,11 +146,9 @@ def test_idle_timeout_of_a_body_runs_from_when_its_server_has_taken_what_was_hel
     stage = small()
     client, server = stage.asks(request("POST", "/", "Content-Length: 9000"))
     server.deaf()
-    client.say(bytes(5000))
+    client.say(bytes(1500))
     stage.pass_time(IDLE - 1)
     server.listen()
-    stage.pass_time(0)
-    server.deaf()
     assert status_after(stage, client, IDLE) == 408
 
 
@@ -183,6 +182,15 @@ def test_request_timeout_does_not_begin_with_the_end_of_a_body_that_is_answered_
         stage.pass_time(IDLE - 1)
         server.say(b"x")
     assert client.said().body == b"x" * 10
+
+
+def test_idle_timeout_of_a_response_goes_on_when_the_body_that_it_answers_has_ended() -> None:
+    stage = http()
+    client, server = stage.asks(request("POST", "/", "Content-Length: 3"))
+    server.say(response(b"", "Content-Length: 10", length=False))
+    client.say(b"abc")
+    client.hear()
+    assert closed_after(stage, client, IDLE)
 
 
 def test_a_response_that_stands_still_is_aborted() -> None:
