@@ -76,23 +76,25 @@ def _with_settings(loaded: Loaded, settings: Sequence[Setting], reactor: Any) ->
     again = set_again(parts, settings, with_changes)
     for line in again.dropped:
         log.warn("{line}", line=line)
+    sockets = _given(loaded.config, reactor)
     try:
-        balancer = in_process(with_changes(again.changes), reactor)
+        balancer = in_process(with_changes(again.changes), reactor, sockets)
         balancer.live.changes = again.changes
     except ConfigurationError as error:
         if not again.changes:
             raise
         log.error("what was set live can't be any more: {error}", error=error)
-        balancer = in_process(loaded.config, reactor)
+        balancer = in_process(loaded.config, reactor, sockets)
     balancer.filed, balancer.parts = loaded.config, parts
     return balancer
 
 
-def in_process(config: Config, reactor: Any) -> LoadBalancer:
-    """The load balancer of `config` with its faces, its signals and word to the service manager."""
-    log.info("up to {limit} open descriptors", limit=raise_descriptor_limit())
-    sockets = _given(config, reactor)
+def in_process(config: Config, reactor: Any, given: ListeningSockets | None = None) -> LoadBalancer:
+    """The load balancer of `config` with its faces, its signals and word to the service manager. It
+    listens on what it was `given` where those are its endpoints'."""
+    sockets = given or ListeningSockets()
     balancer = LoadBalancer.from_config(config, reactor, sockets)
+    _count_descriptors(balancer)
     Leftovers(balancer, sockets, reactor).setServiceParent(balancer)
     if config.console is not None:
         its_reactor = sockets.reactor_for(config.console.endpoint, reactor)
@@ -103,6 +105,21 @@ def in_process(config: Config, reactor: Any) -> LoadBalancer:
     Signals(balancer, reactor).setServiceParent(balancer)
     Notifier(balancer, reactor).setServiceParent(balancer)
     return balancer
+
+
+def _count_descriptors(balancer: LoadBalancer) -> None:
+    """As many clients as they are enough for, and no more."""
+    balancer.descriptors = raise_descriptor_limit()
+    balancer.follow_limits(balancer.config)
+    budget, wanted = balancer.budget, balancer.config.load_balancer.max_connections
+    log.info(
+        "up to {descriptors} open descriptors: {clients} clients at once, {room} of them for connections",
+        descriptors=balancer.descriptors,
+        clients=budget.limit,
+        room=budget.room,
+    )
+    if wanted > budget.limit:
+        log.warn("load_balancer.max_connections is {wanted}: descriptors are too few", wanted=wanted)
 
 
 def _given(config: Config, reactor: Any) -> ListeningSockets:

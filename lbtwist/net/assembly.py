@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from lbtwist.interfaces import IScheduler
+from lbtwist.net.budget import Budget
 from lbtwist.net.dialing import IDialer
 from lbtwist.net.direct import DirectDialer
 from lbtwist.net.plane import DataPlane
@@ -21,6 +22,7 @@ class Net(NamedTuple):
 
     plane: DataPlane
     dialer: IDialer
+    budget: Budget
 
 
 def data_plane(
@@ -33,5 +35,6 @@ def data_plane(
     poller = Poller(reactor)
     sweep = Sweep(reactor)
     dialer = DirectDialer(poller, sweep)
-    opening = partial(open_port, poller=poller, reactor=reactor, sockets=sockets)
-    return Net(DataPlane(reactor, dialer, sweep, opening, make_scheduler), dialer)
+    budget = Budget(reactor.seconds)
+    opening = partial(open_port, poller=poller, reactor=reactor, sockets=sockets, budget=budget)
+    return Net(DataPlane(reactor, dialer, sweep, opening, make_scheduler, budget=budget), dialer, budget)

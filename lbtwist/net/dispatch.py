@@ -165,6 +165,7 @@ class Dispatch:
         if self._client.reuse(member):
             self._group.tie(self._client.client_host, member.number)
             return
+        self._group.budget.make_room()
         self._member = member
         self._group.under_way[self] = None
         self._dialed_at = self._sweep.seconds()

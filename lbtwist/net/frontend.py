@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from lbtwist.model.figures import ListenerFigures
 from lbtwist.model.plane import ListenerPolicy, Member
+from lbtwist.net.budget import Budget
 from lbtwist.net.dialing import IDialer
 from lbtwist.net.live import Ledger
 from lbtwist.net.rotation import GroupRotation
@@ -31,6 +32,8 @@ class Means(NamedTuple):
     """Seconds since 1970, for the dates that peers are told."""
     random: Callable[[int], bytes]
     """So many random bytes."""
+    budget: Budget
+    """What clients and idle connections are counted by."""
 
 
 class Frontend:

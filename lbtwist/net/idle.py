@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Container
 from typing import Protocol
 
+from lbtwist.net.budget import Budget
+
 
 class Kept(Protocol):
     """A server's connection without a request."""
@@ -19,7 +21,8 @@ class Kept(Protocol):
 class IdleConnections:
     """The idle connections of one server group; of each member the one used last is taken first."""
 
-    def __init__(self) -> None:
+    def __init__(self, budget: Budget | None = None) -> None:
+        self._budget = budget or Budget()
         self._by_member: dict[int, list[Kept]] = {}
 
     def take(self, number: int, since: float) -> Kept | None:
@@ -27,7 +30,9 @@ class IdleConnections:
         waiting = self._by_member.get(number)
         if not waiting or waiting[-1].used < since:
             return None
-        return waiting.pop()
+        taken = waiting.pop()
+        self._budget.spare.pop(taken, None)
+        return taken
 
     def put(self, number: int, connection: Kept, limit: int) -> None:
         """Keep it for member `number`; over the `limit` the one used longest ago has to go."""
@@ -35,11 +40,14 @@ class IdleConnections:
         if waiting is None:
             waiting = self._by_member[number] = []
         waiting.append(connection)
+        self._budget.spare[connection] = (self, number)
         if len(waiting) > limit:
-            waiting.pop(0).dismiss()
+            self._dismiss(waiting.pop(0))
+        self._budget.make_room()
 
     def remove(self, number: int, connection: Kept) -> None:
         """It is closed; nothing happens where it has no place."""
+        self._budget.spare.pop(connection, None)
         waiting = self._by_member.get(number, [])
         if connection in waiting:
             waiting.remove(connection)
@@ -48,4 +56,13 @@ class IdleConnections:
         """Close those of all but `members`: idle connections hold no drain up (rule 15)."""
         for number in [number for number in self._by_member if number not in members]:
             for connection in self._by_member.pop(number):
-                connection.dismiss()
+                self._dismiss(connection)
+
+    def give_up(self, number: int, connection: Kept) -> None:
+        """Close one of member `number`: descriptors are short."""
+        self.remove(number, connection)
+        connection.dismiss()
+
+    def _dismiss(self, connection: Kept) -> None:
+        self._budget.spare.pop(connection, None)
+        connection.dismiss()

@@ -16,6 +16,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from lbtwist.net.binding import BACKLOG, SocketFile
+from lbtwist.net.budget import Budget
 from lbtwist.net.poller import READABLE, Poller
 from lbtwist.net.sockaddr import SocketAddress, address_of
 from lbtwist.net.transport import SocketTransport
@@ -61,6 +62,7 @@ class ListeningPort:
         clock: IReactorTime,
         *,
         unlink: bool = True,
+        budget: Budget | None = None,
     ) -> None:
         self._poller = poller
         self._socket = listening
@@ -73,6 +75,8 @@ class ListeningPort:
         self._pause: IDelayedCall | None = None
         self._short = False
         self._listening = False
+        self._held = False
+        self._budget = budget or Budget()
 
     def startListening(self) -> None:
         """Accept from now on. Raises OSError."""
@@ -83,6 +87,7 @@ class ListeningPort:
         self._factory.doStart()
         self._listening = True
         self._poller.register(self._socket.fileno(), READABLE, self)
+        self._budget.watch(self)
 
     def stopListening(self, *, handed_on: bool = False) -> Deferred[None]:
         """Accept what waits in the backlog (rule 70), and close. Fires when the address is free again.
@@ -97,6 +102,17 @@ class ListeningPort:
         stopped: Deferred[None] = Deferred()
         self._poller.soon(lambda: stopped.callback(None))
         return stopped
+
+    def pause(self) -> None:
+        """Accept nothing until `resume`: who comes waits in the backlog."""
+        self._held = True
+        self._poller.modify(self._socket.fileno(), 0)
+
+    def resume(self) -> None:
+        """Accept again."""
+        self._held = False
+        if self._pause is None:
+            self._poller.modify(self._socket.fileno(), READABLE)
 
     def getHost(self) -> SocketAddress:
         """Where it listens, or did."""
@@ -127,7 +143,7 @@ class ListeningPort:
                 return False
             self._short = False
             self._serve(fd, address_of(sockaddr))
-            if not self._listening:
+            if self._held or not self._listening:
                 return False
         return True
 
@@ -145,6 +161,8 @@ class ListeningPort:
 
     def _empty_backlog(self) -> None:
         self._remove_file()  # who comes later would only be refused
+        if self._held:
+            return
         for _ in range(BACKLOG // BURST):
             if not self._accept_some():
                 break
@@ -154,6 +172,7 @@ class ListeningPort:
         self._end_pause()
         if self._listening:
             self._listening = False
+            self._budget.forget(self)
             self._factory.doStop()
         if self._socket.fileno() >= 0:
             self._poller.close(self._socket.detach())
@@ -171,7 +190,8 @@ class ListeningPort:
 
     def _go_on(self) -> None:
         self._pause = None
-        self._poller.modify(self._socket.fileno(), READABLE)
+        if not self._held:
+            self._poller.modify(self._socket.fileno(), READABLE)
 
     def _end_pause(self) -> None:
         pause, self._pause = self._pause, None

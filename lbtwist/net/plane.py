@@ -25,6 +25,7 @@ from lbtwist.model.plane import (
     ScopeKind,
     Tally,
 )
+from lbtwist.net.budget import Budget
 from lbtwist.net.dialing import IDialer
 from lbtwist.net.factory import RelayFactory
 from lbtwist.net.frontend import Frontend, Means
@@ -54,6 +55,7 @@ class DataPlane:
         make_scheduler: Callable[[str], IScheduler],
         wall: Callable[[], float] = time.time,
         random: Callable[[int], bytes] = os.urandom,
+        budget: Budget | None = None,
     ) -> None:
         self._clock = clock
         self._means = Means(
@@ -66,6 +68,7 @@ class DataPlane:
             self._group,
             wall,
             random,
+            budget or Budget(),
         )
         self._open_port = open_port
         self._make_scheduler = make_scheduler
@@ -179,7 +182,7 @@ class DataPlane:
     def _group(self, name: str) -> GroupRotation:
         group = self._groups.get(name)
         if group is None:
-            group = self._groups[name] = GroupRotation(self._make_scheduler, self._clock)
+            group = self._groups[name] = GroupRotation(self._make_scheduler, self._clock, self._means.budget)
         return group
 
     def _adopt(self, policy: ListenerPolicy) -> Frontend:

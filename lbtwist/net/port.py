@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import select
 import socket
 from typing import Any, Protocol
 
+from twisted.internet import tcp
 from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IReadDescriptor
@@ -14,8 +14,10 @@ from twisted.python.failure import Failure
 from lbtwist.errors import BindError
 from lbtwist.model.endpoint import Endpoint, EndpointKind
 from lbtwist.net.binding import BACKLOG, SocketFile, bind_tcp, bind_unix
+from lbtwist.net.budget import Budget
 from lbtwist.net.inheriting import let_go
 from lbtwist.net.listening import ListeningPort
+from lbtwist.net.paced import PacedPort, waits
 from lbtwist.net.poller import Poller
 from lbtwist.net.sockaddr import address_of, shown
 from lbtwist.net.sockets import ListeningSockets
@@ -38,30 +40,38 @@ class IPort(Protocol):
 
 
 def open_port(
-    endpoint: Endpoint, poller: Poller, reactor: Any, sockets: ListeningSockets | None = None
+    endpoint: Endpoint,
+    poller: Poller,
+    reactor: Any,
+    sockets: ListeningSockets | None = None,
+    budget: Budget | None = None,
 ) -> IPort:
     """Take the socket of `sockets` that was given for `endpoint`, or bind it. Raises BindError; for an
-    endpoint string of Twisted's, `accept` does."""
+    endpoint string of Twisted's, `accept` does. It accepts while `budget` has room."""
     kept = ListeningSockets() if sockets is None else sockets
+    room = budget or Budget()
     if endpoint.kind is EndpointKind.TWISTED:
-        return TwistedPort(endpoint, reactor, kept)
-    return DirectPort(endpoint, poller, reactor, kept)
+        return TwistedPort(endpoint, reactor, kept, room)
+    return DirectPort(endpoint, poller, reactor, kept, room)
 
 
 class DirectPort:
     """A TCP or Unix socket in the poller."""
 
-    def __init__(self, endpoint: Endpoint, poller: Poller, reactor: Any, sockets: ListeningSockets) -> None:
+    def __init__(
+        self, endpoint: Endpoint, poller: Poller, reactor: Any, sockets: ListeningSockets, budget: Budget
+    ) -> None:
         self._poller = poller
         self._reactor = reactor
         self._sockets = sockets
+        self._budget = budget
         self._socket = sockets.take(endpoint) or _bound(endpoint)
         sockets.hold(endpoint, self._socket.fileno())
         self._file = SocketFile.of(self._socket)
         self._port: ListeningPort | None = None
 
     def accept(self, factory: IProtocolFactory) -> Deferred[None]:
-        self._port = ListeningPort(self._poller, self._socket, factory, self._reactor)
+        self._port = ListeningPort(self._poller, self._socket, factory, self._reactor, budget=self._budget)
         self._port.startListening()
         return succeed(None)
 
@@ -81,10 +91,12 @@ class DirectPort:
 class TwistedPort:
     """Whatever `twisted.internet.endpoints.serverFromString` opens."""
 
-    def __init__(self, endpoint: Endpoint, reactor: Any, sockets: ListeningSockets) -> None:
+    def __init__(self, endpoint: Endpoint, reactor: Any, sockets: ListeningSockets, budget: Budget) -> None:
         self._endpoint = endpoint
         self._reactor = reactor
         self._sockets = sockets
+        self._budget = budget
+        self._pace: PacedPort | None = None
         self._port: IListeningPort | None = None
 
     def accept(self, factory: IProtocolFactory) -> Deferred[None]:
@@ -98,10 +110,12 @@ class TwistedPort:
         port, self._port = self._port, None
         if port is None:
             return succeed(None)
+        if self._pace is not None:
+            self._pace.close()
         if IReadDescriptor.providedBy(port) and self._sockets.release(port.fileno()):
             let_go(port)
             return succeed(None)
-        empty_backlog(port)
+        empty_backlog(port, self._budget)
         return port.stopListening() or succeed(None)
 
     def _listen(self, factory: IProtocolFactory) -> Deferred[IListeningPort]:
@@ -113,6 +127,8 @@ class TwistedPort:
         self._port = port
         if IReadDescriptor.providedBy(port):
             self._sockets.hold(self._endpoint, port.fileno())
+        if isinstance(port, tcp.Port):
+            self._pace = PacedPort(port, self._budget, self._reactor)
 
     def _failed(self, failure: Failure) -> None:
         raise BindError(f"{self._endpoint}: {failure.getErrorMessage()}") from failure.value
@@ -124,14 +140,12 @@ def port_of(address: str) -> int | None:
     return int(port) if port.isdecimal() else None
 
 
-def empty_backlog(port: IListeningPort) -> None:
-    """Have one of Twisted's own ports accept what waits to be accepted (rule 70)."""
+def empty_backlog(port: IListeningPort, budget: Budget) -> None:
+    """Have one of Twisted's own ports accept what waits to be accepted (rule 70), as far as there is room."""
     if not IReadDescriptor.providedBy(port):
         return
-    poll = select.poll()
-    poll.register(port.fileno(), select.POLLIN)
     for _ in range(BACKLOG):
-        if not poll.poll(0):
+        if budget.full or not waits(port):
             break
         port.doRead()
 

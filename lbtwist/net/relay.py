@@ -57,6 +57,7 @@ class Relay(Pair):
         """An end has its transport: a client is dispatched, a server is joined to it."""
         if end is self._client:
             self._place = Lease(self._frontend.ledger, self)
+            self._frontend.means.budget.enter()
             end.transport.pauseProducing()
             self._go_on()
         else:
@@ -178,6 +179,7 @@ class Relay(Pair):
         assert self._place is not None
         self._frontend.sweep.leave(self)
         ledgers = (self._release(), self._place.release(self._ending))
+        self._frontend.means.budget.leave()
         for end in self._ends:
             end.part()
         for ledger in ledgers:

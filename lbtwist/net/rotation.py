@@ -13,6 +13,7 @@ from twisted.internet.task import Cooperator
 from lbtwist.interfaces import IIncremental, IScheduler
 from lbtwist.model.persistence import SourceTable
 from lbtwist.model.plane import Member, Rotation
+from lbtwist.net.budget import Budget
 from lbtwist.net.counting import GroupCounts
 from lbtwist.net.idle import IdleConnections, Kept
 
@@ -34,12 +35,18 @@ class IUnderWay(Protocol):
 class GroupRotation:
     """The rotation of one group, how busy its members are, and the connections that have no server yet."""
 
-    def __init__(self, make_scheduler: Callable[[str], IScheduler], clock: IReactorTime) -> None:
+    def __init__(
+        self,
+        make_scheduler: Callable[[str], IScheduler],
+        clock: IReactorTime,
+        budget: Budget | None = None,
+    ) -> None:
         self.rotation = Rotation()
         self.under_way: dict[IUnderWay, None] = {}
         self.waiting: OrderedDict[IUnderWay, None] = OrderedDict()
         """The queue, the one that waits longest first."""
-        self.idle = IdleConnections()
+        self.budget = budget or Budget()
+        self.idle = IdleConnections(self.budget)
         self.counts = GroupCounts()
         self._make_scheduler = make_scheduler
         self._seconds = clock.seconds
@@ -118,11 +125,13 @@ class GroupRotation:
         """A connection is being made to `member`, and keeps a place there until it is given back."""
         number = member.number
         self._busy[number] = self._busy.get(number, 0) + 1
+        self.budget.busy += 1
         if self._scheduler.counting:
             self._scheduler.taken(number)
 
     def give_back(self, number: int) -> None:
         """A place at member `number` is free again; whoever waits longest may have it."""
+        self.budget.busy -= 1
         left = self._busy[number] - 1
         if left:
             self._busy[number] = left

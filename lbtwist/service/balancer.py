@@ -25,7 +25,9 @@ from lbtwist.model.plane import EVERYTHING
 from lbtwist.model.reference import Reference
 from lbtwist.model.registration import Registration
 from lbtwist.net.assembly import data_plane
+from lbtwist.net.budget import Budget
 from lbtwist.net.sockets import ListeningSockets
+from lbtwist.service.capacity import capacity
 from lbtwist.service.cookie_secret import CookieSecret
 from lbtwist.service.draining import Drains, RunningDrain
 from lbtwist.service.events import Events
@@ -56,7 +58,7 @@ class LoadBalancer(MultiService):
         net = data_plane(reactor, make_scheduler, sockets)
         state_file = config.load_balancer.state_file
         secret = CookieSecret(state_file.parent if state_file else None, os.urandom)
-        return cls(config, net.plane, reactor, makers(reactor, net.dialer, secret))
+        return cls(config, net.plane, reactor, makers(reactor, net.dialer, secret), budget=net.budget)
 
     def __init__(
         self,
@@ -65,6 +67,7 @@ class LoadBalancer(MultiService):
         clock: IReactorTime,
         makers: Makers,
         wall: Callable[[], float] = time.time,
+        budget: Budget | None = None,
     ) -> None:
         """Raises ConfigurationError where what the groups' settings name can't be made."""
         super().__init__()
@@ -79,6 +82,10 @@ class LoadBalancer(MultiService):
         self.live = LiveSettings(judge)
         self.name = config.load_balancer.name
         self.plane = plane
+        self.budget = budget or Budget(clock.seconds)
+        self.descriptors = 0
+        """How many the process may open; 0 where nobody has looked."""
+        self.follow_limits(config)
         self.clock = clock
         self.wall = wall
         self.started = clock.seconds()
@@ -198,6 +205,10 @@ class LoadBalancer(MultiService):
     def written(self, path: Sequence[str]) -> bool:
         """The file says something at that key path."""
         return any(is_written(part.document, path) for part in self.parts)
+
+    def follow_limits(self, config: Config) -> None:
+        """So many clients as `config` and the descriptors allow, from now on."""
+        self.budget.allow(*capacity(config, self.descriptors))
 
     def check_network(self, address: Address) -> None:
         """Raises Refused when a server may not be there."""

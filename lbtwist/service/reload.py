@@ -138,6 +138,7 @@ async def apply(
     check_applicable(balancer, new)
     opened = await _open_listeners(balancer, new)
     balancer.name = new.load_balancer.name
+    balancer.follow_limits(new)
     done = list(_apply_groups(balancer, old, new, because, spoken))
     done += await _apply_listeners(balancer, new, opened, because)
     done += _retire_groups(balancer, old, new, because)

@@ -18,6 +18,7 @@ from twisted.internet.task import deferLater
 from lbtwist.errors import BindError
 from lbtwist.model.address import Address, parse_address
 from lbtwist.model.endpoint import Endpoint, parse_endpoint
+from lbtwist.net.budget import Budget
 from lbtwist.net.poller import Poller
 from lbtwist.net.port import DirectPort, IPort, TwistedPort, empty_backlog, open_port
 from tests.net.recorder import Recorder
@@ -234,4 +235,75 @@ def test_a_port_of_a_kind_of_its_own_has_no_backlog_that_we_know_of() -> None:
         def getHost(self) -> None:
             return None
 
-    empty_backlog(Port())  # type: ignore[arg-type]
+    empty_backlog(Port(), Budget())  # type: ignore[arg-type]
+
+
+class Stays(Factory):
+    """Clients stay, and count."""
+
+    noisy = False
+
+    def __init__(self, budget: Budget) -> None:
+        self.budget = budget
+        self.served: list[Recorder] = []
+
+    def buildProtocol(self, addr: object) -> Any:
+        self.budget.enter()
+        self.served.append(Recorder())
+        return self.served[-1]
+
+
+@pytest_twisted.ensureDeferred
+async def test_who_comes_when_there_is_no_room_waits_until_there_is(ground: Ground) -> None:
+    budget = Budget()
+    budget.allow(2, 100, "")
+    port = open_port(ground.endpoint, ground.poller, reactor, budget=budget)
+    stays = Stays(budget)
+    await port.accept(stays)
+    address = parse_address(port.address())
+    for _ in range(4):
+        ground.connect(address)
+    await turns()
+    assert (len(stays.served), budget.full) == (2, True)
+    budget.leave()
+    await turns()
+    assert len(stays.served) == 3
+    await port.close()
+    await turns()
+    assert len(stays.served) == 3  # what waits is refused with the listener, where there is no room
+    budget.leave()
+    await turns()
+    for served in stays.served:
+        served.transport.abortConnection()
+    await turns()
+
+
+@twisted
+@pytest_twisted.ensureDeferred
+async def test_twisteds_ports_rest_when_they_can_accept_nothing(ground: Ground) -> None:
+    """Twisted goes on at once, and the reactor is told at once again."""
+    port, accepted, address = await served(ground)
+    calls: list[int] = []
+    pace = cast(Any, port)._pace
+    accept, pace._accept = pace._accept, lambda: calls.append(1)
+    ground.connect(address)
+    await turns(100)
+    assert len(calls) == 1
+    pace._accept = accept
+    while not accepted.count:
+        await turns(1)
+    await port.close()
+
+
+@twisted
+@pytest_twisted.ensureDeferred
+async def test_twisteds_ports_are_closed_while_they_rest(ground: Ground) -> None:
+    port, accepted, address = await served(ground)
+    pace = cast(Any, port)._pace
+    accept, pace._accept = pace._accept, lambda: None
+    ground.connect(address)
+    await turns()
+    pace._accept = accept
+    await port.close()
+    await turns()
+    assert accepted.count == 1  # rule 70: the backlog is accepted first

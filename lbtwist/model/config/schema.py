@@ -44,6 +44,11 @@ class LoadBalancerSettings(Table):
         "traffic need so long to notice (rule 70).",
         0.0,
     )
+    max_connections: Annotated[int, whole(0)] = key(
+        "Clients at once, of all listeners; others wait to be accepted. `0`: as many as the limit of open "
+        "descriptors allows, which is never exceeded.",
+        0,
+    )
     on_reload: Annotated[str, one_of("merge", "file")] = key(
         "What holds when the file is read again. `merge`: what it changed since it was last read is applied, "
         "what an operator changed live stays, and where both changed the same key the file wins. `file`: it "

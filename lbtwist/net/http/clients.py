@@ -6,6 +6,7 @@ from typing import Protocol
 
 from twisted.internet.defer import Deferred, succeed
 
+from lbtwist.net.budget import Budget
 from lbtwist.net.live import Vacancy
 
 
@@ -25,7 +26,8 @@ class Guest(Protocol):
 class Clients:
     """Who is connected, and who waits until nobody is."""
 
-    def __init__(self) -> None:
+    def __init__(self, budget: Budget | None = None) -> None:
+        self._budget = budget or Budget()
         self._guests: dict[Guest, None] = {}
         self._vacancy = Vacancy()
 
@@ -35,15 +37,20 @@ class Clients:
     def enter(self, guest: Guest) -> None:
         """It is connected."""
         self._guests[guest] = None
+        self._budget.enter()
 
     def replace(self, guest: Guest, by: Guest) -> None:
         """The connection of `guest` is that of `by` from now on."""
-        self._guests.pop(guest, None)
+        if self._guests.pop(guest, self) is self:
+            self._budget.enter()
         self._guests[by] = None
 
     def depart(self, guest: Guest) -> None:
         """It is closed; nothing happens when it was not here."""
-        if self._guests.pop(guest, self) is None and not self._guests:
+        if self._guests.pop(guest, self) is self:
+            return
+        self._budget.leave()
+        if not self._guests:
             self._vacancy.tell()
 
     def all(self) -> list[Guest]:

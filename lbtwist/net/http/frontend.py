@@ -23,7 +23,7 @@ class HttpFrontend(Frontend):
 
     def __init__(self, policy: ListenerPolicy, group: GroupRotation, means: Means) -> None:
         super().__init__(policy, group, means)
-        self.clients = Clients()
+        self.clients = Clients(means.budget)
         self.responses = Responses()
         """Those that clients were sent, our own included."""
         self.leaving = False

@@ -69,7 +69,10 @@ def listener_row(balancer: LoadBalancer, listener: Listener) -> Row:
         "protocol": listener.settings.protocol,
         "server_group": listener.settings.server_group,
         "rule_groups": list(listener.settings.groups[1:]),
-        "state": listener.state,
+        "state": f"{listener.state} (full)"
+        if balancer.budget.full and listener.accepting
+        else listener.state,
+        "problem": balancer.budget.problem if listener.accepting else "",
         "connections": tally.live,
         "total": tally.total,
         "refused": tally.failed,

@@ -70,6 +70,7 @@ def test_listeners(bench: Bench) -> None:
         "server_group": "app",
         "rule_groups": [],
         "state": "listening",
+        "problem": "",
         "connections": 1,
         "total": 1,
         "refused": 0,

@@ -1,0 +1,59 @@
+"""How many clients descriptors are enough for, and what is kept back."""
+
+from __future__ import annotations
+
+import pytest
+
+from lbtwist.net.budget import UNLIMITED
+from lbtwist.service.capacity import capacity, reserve
+from lbtwist.service.verbs.looking import listeners, status
+from lbtwist.service.verbs.verb import Call
+from tests.service.bench import Bench, config
+
+TOML = """
+[load_balancer]
+max_connections = {limit}
+[listeners.web]
+endpoint = 8080
+protocol = "tcp"
+[server_groups.app]
+servers = ["10.0.0.1:80", "10.0.0.2:80"]
+[server_groups.app.health_check]
+"""
+CONSOLE = '[console]\nadmin_keys = "keys"\nmax_sessions = 10\n'
+
+
+@pytest.mark.parametrize(
+    ("limit", "descriptors", "clients", "room", "reason"),
+    [
+        (0, 1024, 478, 957, "the limit of open descriptors is 1024"),
+        (100, 1024, 100, 957, "load_balancer.max_connections is 100"),
+        (1000, 1024, 478, 957, "the limit of open descriptors is 1024"),
+        (0, 16, 4, 8, "the limit of open descriptors is 16"),
+        (0, 1, 1, 2, "the limit of open descriptors is 1"),
+        (100, 0, 100, UNLIMITED, "load_balancer.max_connections is 100"),
+        (0, 0, UNLIMITED // 2, UNLIMITED, "the limit of open descriptors is 0"),
+    ],
+)
+def test_two_descriptors_each_beside_a_reserve(
+    limit: int, descriptors: int, clients: int, room: int, reason: str
+) -> None:
+    assert capacity(config(TOML.format(limit=limit)), descriptors) == (clients, room, reason)
+
+
+def test_the_reserve_is_for_listeners_checks_and_the_console() -> None:
+    assert reserve(config(TOML.format(limit=0)), 1024) == 64 + 1 + 2
+    assert reserve(config(CONSOLE + TOML.format(limit=0)), 1024) == 64 + 1 + 2 + 10
+    assert reserve(config(CONSOLE + TOML.format(limit=0)), 100) == 50
+
+
+def test_verbs_tell_why_nothing_is_accepted() -> None:
+    bench = Bench(TOML.format(limit=1))
+    call: Call = bench.call()
+    assert [(row["state"], row["problem"]) for row in listeners(call).data] == [("listening", "")]
+    bench.balancer.budget.enter()
+    problem = "1 clients are connected, and load_balancer.max_connections is 1: others wait until some leave"
+    assert [(row["state"], row["problem"]) for row in listeners(call).data] == [("listening (full)", problem)]
+    assert problem in status(call).data["problems"]
+    bench.balancer.listeners["web"].stop_accepting()
+    assert [(row["state"], row["problem"]) for row in listeners(call).data] == [("closed", "")]
