@@ -245,6 +245,22 @@ def test_rule_14_an_idle_timeout_still_counts_during_a_drain() -> None:
     assert (stage.tally(1).live, stage.tally(1).cut) == (0, 0), "it has ended by itself"
 
 
+def test_rule_81_a_hundred_requests_and_tunnels_cost_one_timer() -> None:
+    """Rule 81, for what the data plane adds to it; and rule 80: they are cut in one moment."""
+    stage = http()
+    stage.servers(1)
+    for _ in range(50):
+        stage.asks(request())
+        stage.tunnel()
+    assert stage.timers == 1
+    assert cut(stage) == 100
+    assert all(end.hear() or end.end for end in stage.accepted[1])
+    assert stage.tally(1).answered == 50
+    assert stage.timers == 1
+    stage.pass_time(1.1)
+    assert stage.tally(1).closed == 50
+
+
 def test_rule_4_a_registration_is_empty_when_its_last_request_is_answered() -> None:
     """Rule 4: idle connections, of clients or to servers, are none (rule 15)."""
     stage = http()
