@@ -40,7 +40,7 @@ def doings(balancer: LoadBalancer) -> Changes:
 
 def overruled(balancer: LoadBalancer, before: Changes) -> Iterator[KeyPath]:
     """Of what verbs had done, that which does not hold any more now that a file was followed."""
-    now = doings(balancer)
+    now = doings(balancer) if before else {}
     return (path for path, change in before.items() if path not in now and not _runs(balancer, path, change))
 
 

@@ -60,6 +60,8 @@ class ServerGroup(Service):
     def __init__(self, name: str, settings: GroupSettings, around: Surroundings) -> None:
         self.name = name
         self.settings = settings
+        self._filed: tuple[GroupSettings, Servers] = (settings, servers_of(settings))
+        """The settings, and the servers that these name by an address: thousands take a while."""
         self.members = Members(name)
         self._plane = around.plane
         self._events = around.drains.events
@@ -121,7 +123,12 @@ class ServerGroup(Service):
     @property
     def said(self) -> Servers:
         """What the source, or else the file, says of its servers at present, of those with an address."""
-        return self.discovery.said if self.discovery else servers_of(self.settings)
+        if self.discovery:
+            return self.discovery.said
+        settings, said = self._filed
+        if settings is not self.settings:
+            settings, said = self._filed = self.settings, servers_of(self.settings)
+        return said
 
     @property
     def retired(self) -> bool:
@@ -276,7 +283,8 @@ class ServerGroup(Service):
         """Follow what a file or a source says anew of servers, in one step: nobody sees who leaves and not
         yet who comes. Returns what was changed, a line each."""
         plan = merge(self.members, before, after, back=origin is Origin.FILE)
-        could = self.members.left_without(())
+        fewer = plan.leaving or any(wanted.weight == 0 for wanted in plan.changed.values())
+        could = self.members.left_without(()) if fewer else 0
         self._leave(plan.leaving, origin)
         self._roll.amend(plan.changed)
         coming = self._coming(plan.new, origin)
@@ -284,7 +292,8 @@ class ServerGroup(Service):
         self._publication.publish()
         self._settle(origin)
         self._changed()
-        self._warn_of_too_few(could)
+        if could:
+            self._warn_of_too_few(could)
         for registration in plan.leaving:
             self._drains.drain(registration, Cause.REMOVAL, because)
         return [

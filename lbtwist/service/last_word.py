@@ -28,6 +28,8 @@ def spoken_of(group: str, paths: Collection[KeyPath]) -> list[KeyPath]:
 def said_before(group: ServerGroup, said: Servers, spoken: Collection[KeyPath]) -> Servers:
     """What is `said` of the group's servers, but where it is spoken of them as they are: what is said
     anew of that is then followed, though it may be as before."""
+    if not spoken:
+        return said
     registered = {r.address: wanted_of(r) for r in group.members if r.registered}
     if EVERYTHING in spoken:
         return {a: wanted for a, wanted in registered.items() if a in said or not _by_name(group, wanted)}

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import resource
+import sys
 import time
 from typing import Any
+
+SWITCH_INTERVAL = 0.0005
 
 
 def use_monotonic_clock(reactor: Any) -> None:
@@ -20,3 +23,9 @@ def raise_descriptor_limit() -> int:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     return hard
+
+
+def share_the_interpreter() -> None:
+    """Threads give way after half a millisecond instead of five: while one judges a file of thousands of
+    servers, each system call of the reactor waits so long for its turn."""
+    sys.setswitchinterval(SWITCH_INTERVAL)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -17,7 +17,7 @@ from lbtwist.model.merge import Servers
 from lbtwist.model.registration import Origin
 from lbtwist.service.balancer import LoadBalancer
 from lbtwist.service.doings import doings, overruled, with_servers
-from lbtwist.service.group import ServerGroup, servers_of
+from lbtwist.service.group import ServerGroup
 from lbtwist.service.last_word import EVERYTHING, said_before, spoken_of, take_back
 from lbtwist.service.listener import Listener
 from lbtwist.service.live import LiveEdit, Survivors, parts_of
@@ -27,6 +27,8 @@ _FILE = Because("file")
 _WHY = {False: "has changed it since", True: "is read anew (load_balancer.on_reload)"}
 SHOWN_CHANGES = 5
 """Changes of one reload that its event names."""
+LOGGED_CHANGES = 100
+"""And its log: thousands of lines would hold up traffic."""
 
 log = Logger()
 
@@ -83,7 +85,7 @@ class Reloader:
             raise
         balancer.problems = ()
         balancer.reloads.apply(balancer.wall())
-        for line in done or ["nothing has changed"]:
+        for line in _first(done, LOGGED_CHANGES) or ["nothing has changed"]:
             log.info("reload: {line}", line=line)
         for warning in warnings(balancer.config):
             log.warn("reload: {warning}", warning=warning)
@@ -135,11 +137,11 @@ async def apply(
     changed while running.
     """
     old = balancer.config
-    check_applicable(balancer, new)
+    changed = check_applicable(balancer, new)
     opened = await _open_listeners(balancer, new)
     balancer.name = new.load_balancer.name
     balancer.follow_limits(new)
-    done = list(_apply_groups(balancer, old, new, because, spoken))
+    done = list(_apply_groups(balancer, new, changed, because, spoken))
     done += await _apply_listeners(balancer, new, opened, because)
     done += _retire_groups(balancer, old, new, because)
     balancer.config = new
@@ -148,9 +150,12 @@ async def apply(
 
 def _some(lines: Sequence[str]) -> str:
     """The first of them, and how many more there are."""
-    more = len(lines) - SHOWN_CHANGES
-    shown = "; ".join(lines[:SHOWN_CHANGES]) or "nothing has changed"
-    return f"{shown}; and {more} more" if more > 0 else shown
+    return "; ".join(_first(lines, SHOWN_CHANGES)) or "nothing has changed"
+
+
+def _first(lines: Sequence[str], count: int) -> list[str]:
+    more = len(lines) - count
+    return [*lines[:count], f"and {more} more"] if more > 0 else [*lines]
 
 
 def edited(balancer: LoadBalancer, edit: LiveEdit) -> tuple[Changes, Config]:
@@ -172,10 +177,13 @@ def _wins(loaded: Loaded) -> bool:
     return loaded.config.load_balancer.on_reload == "file"
 
 
-def check_applicable(balancer: LoadBalancer, new: Config) -> None:
-    """Raises ConfigurationError where `new` can't be applied, whether or not its endpoints are free."""
+def check_applicable(balancer: LoadBalancer, new: Config) -> Mapping[str, GroupSettings]:
+    """The groups that are new, or have other settings. Raises ConfigurationError where `new` can't be
+    applied, whether or not its endpoints are free."""
     _check_fixed(balancer.config, new)
-    balancer.makers.check(_changed(balancer.config, new))
+    changed = _changed(balancer.config, new)
+    balancer.makers.check(changed)
+    return changed
 
 
 def _check_fixed(old: Config, new: Config) -> None:
@@ -253,8 +261,13 @@ def _overlapping(balancer: LoadBalancer, new: Config, settings: ListenerSettings
 
 
 def _apply_groups(
-    balancer: LoadBalancer, old: Config, new: Config, because: Because, spoken: Collection[KeyPath]
+    balancer: LoadBalancer,
+    new: Config,
+    changed: Collection[str],
+    because: Because,
+    spoken: Collection[KeyPath],
 ) -> Iterator[str]:
+    old = balancer.config.server_groups
     for name, settings in new.server_groups.items():
         group = balancer.groups.get(name)
         if group is None:
@@ -262,8 +275,8 @@ def _apply_groups(
             yield f"server group {name} added"
             continue
         of_servers = spoken_of(name, spoken)
-        if settings != old.server_groups.get(name):
-            yield from _apply_group(group, old.server_groups.get(name), settings, because, of_servers)
+        if name in changed:
+            yield from _apply_group(group, old.get(name), settings, because, of_servers)
         elif of_servers and settings.discovery is None:
             said = said_before(group, group.said, of_servers)
             yield from _follow_servers(group, said, settings, because, of_servers)
@@ -286,10 +299,10 @@ def _apply_group(
 def _follow_servers(
     group: ServerGroup, said: Servers, new: GroupSettings, because: Because, spoken: Collection[KeyPath]
 ) -> Iterator[str]:
-    after = servers_of(new)
-    if said != after:
-        yield from group.merge(said, after, because, Origin.FILE)
-    take_back(group, new, spoken)
+    if said != group.said:
+        yield from group.merge(said, group.said, because, Origin.FILE)
+    if spoken:
+        take_back(group, new, spoken)
 
 
 async def _apply_listeners(
