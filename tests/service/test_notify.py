@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,10 @@ from typing import Any
 import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
+from twisted.python.failure import Failure
 
-from lbtwist.service.notify import EXTENSION, STATUS_INTERVAL, Notifier, notify
+from lbtwist.errors import Refused
+from lbtwist.service.notify import EXTENSION, STATUS_INTERVAL, Notifier, notify, watchdog_seconds
 from tests.service.bench import ADA, Bench
 
 TOML = '[listeners.web]\nendpoint = 8080\nprotocol = "tcp"\n[server_groups.app]\nservers = ["10.0.0.1:80"]\n'
@@ -62,10 +65,11 @@ class Manager:
 class Scene:
     """A load balancer in a process with a service manager."""
 
-    def __init__(self, address: str | None) -> None:
+    def __init__(self, address: str | None, **environ: str) -> None:
         self.bench = Bench(TOML, start=False)
         self.reactor = Started()
-        environ = {} if address is None else {"NOTIFY_SOCKET": address}
+        if address is not None:
+            environ["NOTIFY_SOCKET"] = address
         Notifier(self.bench.balancer, self.reactor, environ).setServiceParent(self.bench.balancer)
 
     def start(self) -> None:
@@ -112,7 +116,7 @@ def test_rule_70_while_it_leaves_the_manager_is_asked_to_wait(manager: Manager, 
     (connection,) = scene.bench.connect("app/10.0.0.1:80#2")
     manager.heard()
     scene.reactor.shut_down()
-    assert manager.heard() == [["STOPPING=1"]]
+    assert manager.heard() == [["STOPPING=1", f"EXTEND_TIMEOUT_USEC={int(EXTENSION * 1_000_000)}"]]
     scene.bench.balancer.stopService()
     scene.reactor.advance(STATUS_INTERVAL)
     (lines,) = manager.heard()
@@ -151,8 +155,72 @@ def test_one_that_has_ended_before_it_listens_says_nothing(
     assert (manager.heard(), scene.reactor.getDelayedCalls()) == ([], [])
 
 
+@pytest.mark.parametrize("whose", ["ours", "nobody's"])
+def test_the_watchdog_is_told_twice_in_its_time_until_the_end(
+    manager: Manager, path: str, whose: str
+) -> None:
+    of = {} if whose == "nobody's" else {"WATCHDOG_PID": str(os.getpid())}
+    scene = Scene(path, WATCHDOG_USEC="3000000", **of)
+    scene.bench.plane.slow = True
+    scene.start()
+    assert manager.heard() == [["WATCHDOG=1"]]
+    for seconds, times in ((1.4, 0), (0.1, 1), (1.5, 1), (1.5, 1)):
+        scene.reactor.advance(seconds)
+        assert manager.heard() == [["WATCHDOG=1"]] * times
+    (connection,) = scene.bench.connect("app/10.0.0.1:80#2")
+    scene.bench.balancer.stopService()
+    scene.bench.plane.slow = False
+    scene.bench.plane.catch_up()
+    manager.heard()
+    scene.reactor.advance(1.5)
+    assert ["WATCHDOG=1"] in manager.heard()
+    connection.end()
+    assert scene.reactor.getDelayedCalls() == []
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {},
+        {"WATCHDOG_USEC": ""},
+        {"WATCHDOG_USEC": "0"},
+        {"WATCHDOG_USEC": "-1"},
+        {"WATCHDOG_USEC": "x"},
+        {"WATCHDOG_USEC": "3000000", "WATCHDOG_PID": "1"},
+    ],
+)
+def test_without_a_watchdog_nobody_is_told(environ: dict[str, str]) -> None:
+    assert watchdog_seconds(environ, os.getpid()) == 0
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_a_reload_is_told_and_its_end(manager: Manager, path: str, refused: bool) -> None:
+    scene = Scene(path)
+    reloads: list[Deferred[list[str]]] = []
+
+    def reload() -> Deferred[list[str]]:
+        reloads.append(Deferred())
+        return reloads[-1]
+
+    scene.bench.balancer.reload = reload
+    scene.start()
+    manager.heard()
+    before = time.monotonic_ns() // 1000
+    heard: list[object] = []
+    scene.bench.balancer.reload().addBoth(heard.append)
+    ((reloading, since),) = manager.heard()
+    assert reloading == "RELOADING=1"
+    assert before <= int(since.removeprefix("MONOTONIC_USEC=")) <= time.monotonic_ns() // 1000
+    if refused:
+        reloads[0].errback(Refused("not now"))
+    else:
+        reloads[0].callback(["done"])
+    assert manager.heard() == [["READY=1"]]
+    assert [isinstance(each, Failure) for each in heard] == [refused]
+
+
 def test_without_a_manager_nothing_is_done() -> None:
-    scene = Scene(None)
+    scene = Scene(None, WATCHDOG_USEC="3000000")
     scene.start()
     assert (scene.reactor.when_running, scene.reactor.getDelayedCalls()) == ([], [])
     assert scene.bench.balancer.stopService().called
