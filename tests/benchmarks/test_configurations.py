@@ -40,6 +40,12 @@ def test_every_proxy_listens_for_all_that_is_compared(values: dict[str, str], te
     assert set(re.findall(r"127\.0\.0\.1:(90\d\d)", text)) == set(PORTS.values())
 
 
+def test_each_location_of_nginx_adds_the_client(values: dict[str, str]) -> None:
+    """One that sets any field inherits none."""
+    locations = re.findall(r"location / {(.*?)}", filled("nginx.conf", values), re.DOTALL)
+    assert [text.count("proxy_set_header X-Forwarded-For") for text in locations] == [1, 1]
+
+
 def test_a_place_that_nothing_is_known_for_is_an_error(values: dict[str, str]) -> None:
     del values["ECHO"]
     with pytest.raises(KeyError, match="ECHO"):
