@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum, IntEnum
 from types import MappingProxyType
 from typing import NamedTuple
@@ -137,6 +137,14 @@ class Drain:
         """Be about `scope` from now on, whose counters were `before` when what is new in it joined."""
         self.scope = scope
         self.before = before
+
+    def narrow(self, number: int, counted: Tally) -> None:
+        """Be about `number` no more, whose counters are `counted` at last: the receipt goes on telling them.
+
+        What was live there at the start stays among the connections that this drain is about.
+        """
+        self.scope = Scope(self.scope.kind, tuple(n for n in self.scope.numbers if n != number))
+        self.before = replace(self.before - counted, live=self.before.live)
 
     def extend(self, deadline: float) -> None:
         """The deadline is now `deadline`, later or earlier than it was (rule 62)."""

@@ -133,7 +133,7 @@ class Handover:
     older: tuple[HandedGeneration, ...] = ()
     report: Report = Report()
     receipts: tuple[str, ...] = ()
-    """Of drains that have ended since the state was handed on, a line of JSON each."""
+    """Of drains that have ended, a line of JSON each."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,6 +89,17 @@ class Members:
         self._leaving[registration.number] = registration
         del self._by_name[registration.name], self._by_address[registration.address]
 
+    def inherit(self, registration: Registration) -> None:
+        """Take one in that is leaving already."""
+        registration.membership = Membership.LEAVING
+        self._by_number[registration.number] = self._leaving[registration.number] = registration
+
+    def hold(self, registration: Registration, waits_for: Collection[Registration]) -> None:
+        """It takes nothing new until the drains of these have ended (rule 16)."""
+        registration.waits_for |= {earlier.number for earlier in waits_for}
+        if registration.waits_for and registration not in self._waiting:
+            self._waiting.append(registration)
+
     def stay(self, registration: Registration) -> None:
         """Undo `leave`. Raises Refused when its name or address has been taken since."""
         self.check_free(registration.name, registration.address)

@@ -165,6 +165,9 @@ class Tally:
     def __add__(self, other: Tally) -> Tally:
         return Tally(*(mine + its for mine, its in zip(astuple(self), astuple(other), strict=True)))
 
+    def __sub__(self, other: Tally) -> Tally:
+        return Tally(*(mine - its for mine, its in zip(astuple(self), astuple(other), strict=True)))
+
 
 @dataclass(frozen=True, slots=True)
 class ConnectionView:

@@ -10,6 +10,7 @@ from lbtwist.interfaces import IScheduler
 from lbtwist.net.budget import Budget
 from lbtwist.net.dialing import IDialer
 from lbtwist.net.direct import DirectDialer
+from lbtwist.net.generations import Generations
 from lbtwist.net.plane import DataPlane
 from lbtwist.net.poller import Poller
 from lbtwist.net.port import open_port
@@ -20,7 +21,7 @@ from lbtwist.net.sweep import Sweep
 class Net(NamedTuple):
     """A data plane, and what it connects with."""
 
-    plane: DataPlane
+    plane: Generations
     dialer: IDialer
     budget: Budget
 
@@ -29,12 +30,15 @@ def data_plane(
     reactor: Any,
     make_scheduler: Callable[[str], IScheduler],
     sockets: ListeningSockets | None = None,
+    *,
+    held: bool = False,
 ) -> Net:
     """A data plane with a poller of its own, nested in `reactor`. It listens on `sockets` where those are
-    its endpoints'."""
+    its endpoints', and accepts nothing while it is `held`."""
     poller = Poller(reactor)
     sweep = Sweep(reactor)
     dialer = DirectDialer(poller, sweep)
     budget = Budget(reactor.seconds)
     opening = partial(open_port, poller=poller, reactor=reactor, sockets=sockets, budget=budget)
-    return Net(DataPlane(reactor, dialer, sweep, opening, make_scheduler, budget=budget), dialer, budget)
+    own = DataPlane(reactor, dialer, sweep, opening, make_scheduler, budget=budget)
+    return Net(Generations(own, own.ids, held=held), dialer, budget)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import chain
+from itertools import chain, count
 
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.python.failure import Failure
@@ -21,8 +21,11 @@ from lbtwist.net.mirror import Mirror
 class Generations:
     """What is new is the own plane's; what is live is that of all. Accepts nothing while it is held."""
 
-    def __init__(self, own: IDataPlane, *, held: bool = False) -> None:
+    def __init__(self, own: IDataPlane, ids: Iterator[int] | None = None, *, held: bool = False) -> None:
+        """`ids` are what the own plane knows its connections by."""
         self.own = own
+        self.ids: Iterator[int] = count(1) if ids is None else ids
+        """What connections of all generations are known by."""
         self.mirrors: list[Mirror] = []
         """Of older generations, the youngest first."""
         self._held: dict[int, _Held] | None = {} if held else None

@@ -26,8 +26,13 @@ def inherited(reactor: Any, environ: MutableMapping[str, str]) -> list[Inherited
 
     What `environ` says of them is taken out: it is for this process alone.
     """
+    return list(listening_of(given(reactor, environ)))
+
+
+def given(reactor: Any, environ: MutableMapping[str, str]) -> list[tuple[int, str]]:
+    """All descriptors that were given to this process, listening or not, with their names."""
     names = environ.pop("LISTEN_FDNAMES", "").split(":")
-    return list(listening_of(zip(_descriptors(reactor), names, strict=False)))
+    return list(zip(_descriptors(reactor), names, strict=False))
 
 
 def listening_of(given: Iterable[tuple[int, str]]) -> Iterator[Inherited]:

@@ -45,6 +45,8 @@ class Mirror:
         self.label_of: Callable[[int], str] = lambda number: ""
         """What the registration is called that has this seat of ours."""
         self._theirs = {ours: theirs for theirs, ours in numbers.items()}
+        self.lost: Callable[[str], None] = lambda why: None
+        """Hears why it says no more."""
         self._ids = ids
         self._clock = clock
         self._born = clock.seconds()
@@ -67,6 +69,15 @@ class Mirror:
             self._tell_empty()
         elif isinstance(message, Views):
             self._look_at(message)
+
+    def listen(self, lost: Callable[[str], None], unread: bytes = b"") -> None:
+        """Hear it, `unread` bytes first, until `lost` hears why there is no more."""
+        self.lost = lost
+        self.channel.listen(self.heard, lost, unread)
+
+    def resume(self) -> None:
+        """Hear it again, after its channel was paused."""
+        self.channel.listen(self.heard, self.lost, self.channel.pause())
 
     def report(self) -> Report:
         """All counters, by its own numbers."""

@@ -82,6 +82,11 @@ class DataPlane:
         """The counters of listeners that are forgotten: they stay in those of all."""
         self._observer: IDataPlaneObserver | None = None
 
+    @property
+    def ids(self) -> Iterator[int]:
+        """What its connections are known by."""
+        return self._means.ids
+
     def observe(self, observer: IDataPlaneObserver) -> None:
         self._observer = observer
 

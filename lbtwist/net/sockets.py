@@ -7,9 +7,15 @@ from collections.abc import Collection, Iterable
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote
 
-from lbtwist.model.endpoint import Endpoint
-from lbtwist.net.inheriting import InheritingReactor
+from twisted.internet.defer import Deferred, maybeDeferred, succeed
+from twisted.internet.interfaces import IAddress, IListeningPort
+from zope.interface import implementer
 
+from lbtwist.model.endpoint import Endpoint
+from lbtwist.net.inheriting import InheritingReactor, let_go
+
+LENT = "lent/"
+"""Begins the names of those that another process listens on too, such as a service manager."""
 _EVERY = ("::", "0.0.0.0")  # noqa: S104 - compared, not bound
 
 
@@ -32,9 +38,14 @@ class ListeningSockets:
         self,
         given: Iterable[tuple[str, socket.socket]] = (),
         lent: Iterable[tuple[str, socket.socket]] = (),
+        *,
+        borrowed: bool = False,
     ) -> None:
         """`given` are listening sockets by name: of their endpoint, or any other. Those that are `lent`
-        go on listening in the process that they are from, whatever happens to them here."""
+        go on listening in the process that they are from, whatever happens to them here. Where they are
+        `borrowed`, those that are given do so too until `own` is called."""
+        self._borrows = borrowed
+        self._borrowed: set[Endpoint] = set()
         self._given = list(given)
         self._lent = list(lent)
         self._taken: list[tuple[str, socket.socket]] = []
@@ -49,6 +60,8 @@ class ListeningSockets:
         given = _found(self._given, endpoint)
         if given is not None:
             self._given.remove(given)
+            if self._borrows:
+                self._borrowed.add(endpoint)
             return _unblocked(given[1])
         lent = _found([*self._lent, *self._taken], endpoint)
         if lent is None:
@@ -64,6 +77,15 @@ class ListeningSockets:
         given = self.take(endpoint)
         return reactor if given is None else InheritingReactor(reactor, given)
 
+    def face_reactor(self, endpoint: Endpoint, reactor: Any) -> Any:
+        """The same for a port of Twisted's, which is known here from when it listens until it stops."""
+        return HoldingReactor(self.reactor_for(endpoint, reactor), endpoint, self)
+
+    def own(self) -> None:
+        """Those that were borrowed are our own from now on."""
+        self._borrows = False
+        self._borrowed.clear()
+
     def close_rest(self) -> list[str]:
         """Close those that were given or lent and that nobody wants. Returns their names."""
         rest = [*self._given, *self._lent]
@@ -78,7 +100,7 @@ class ListeningSockets:
 
     def held(self) -> list[Descriptor]:
         """All that is listened on, to be handed on."""
-        return [Descriptor(name_of(endpoint), fileno) for fileno, endpoint in self._held.items()]
+        return [Descriptor(self._name(endpoint), fileno) for fileno, endpoint in self._held.items()]
 
     def hand_on(self, left: Collection[str]) -> None:
         """Another process listens on the same sockets from now on, but those of the names in `left`."""
@@ -87,9 +109,61 @@ class ListeningSockets:
     def release(self, fileno: int) -> bool:
         """It is about to be closed. True where it goes on listening in another process."""
         endpoint = self._held.pop(fileno, None)
-        if endpoint is None or endpoint in self._lasting:
+        if endpoint is None or endpoint in self._lasting | self._borrowed:
             return endpoint is not None
         return self._left is not None and name_of(endpoint) not in self._left
+
+    def _name(self, endpoint: Endpoint) -> str:
+        return LENT + name_of(endpoint) if endpoint in self._lasting else name_of(endpoint)
+
+
+class HoldingReactor:
+    """A reactor whose ports `sockets` know of. For an endpoint that opens one port."""
+
+    def __init__(self, reactor: Any, endpoint: Endpoint, sockets: ListeningSockets) -> None:
+        self._reactor = reactor
+        self._endpoint = endpoint
+        self._sockets = sockets
+
+    def listenTCP(self, *arguments: Any, **named: Any) -> IListeningPort:
+        return self._held(self._reactor.listenTCP(*arguments, **named))
+
+    def listenSSL(self, *arguments: Any, **named: Any) -> IListeningPort:
+        return self._held(self._reactor.listenSSL(*arguments, **named))
+
+    def listenUNIX(self, *arguments: Any, **named: Any) -> IListeningPort:
+        return self._held(self._reactor.listenUNIX(*arguments, **named))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._reactor, name)
+
+    def _held(self, port: Any) -> IListeningPort:
+        self._sockets.hold(self._endpoint, port.fileno())
+        return HeldPort(port, self._sockets)
+
+
+@implementer(IListeningPort)
+class HeldPort:
+    """One of Twisted's ports, which stops as `ListeningSockets.release` says."""
+
+    def __init__(self, port: Any, sockets: ListeningSockets) -> None:
+        self._port = port
+        self._sockets = sockets
+
+    def startListening(self) -> None:
+        self._port.startListening()
+
+    def stopListening(self) -> Deferred[None]:
+        """Fires when it accepts no more."""
+        if self._port.fileno() >= 0 and self._sockets.release(self._port.fileno()):
+            let_go(self._port)
+            return succeed(None)
+        return maybeDeferred(self._port.stopListening)
+
+    def getHost(self) -> IAddress:
+        """Where it listens."""
+        where: IAddress = self._port.getHost()
+        return where
 
 
 def shown_name(name: str) -> str:

@@ -51,11 +51,16 @@ class LoadBalancer(MultiService):
 
     @classmethod
     def from_config(
-        cls, config: Config, reactor: Any, sockets: ListeningSockets | None = None
+        cls,
+        config: Config,
+        reactor: Any,
+        sockets: ListeningSockets | None = None,
+        *,
+        held: bool = False,
     ) -> LoadBalancer:
         """A load balancer with a data plane of its own in `reactor`, ready to be started. It listens on
-        `sockets` where those are its endpoints'."""
-        net = data_plane(reactor, make_scheduler, sockets)
+        `sockets` where it was given some, and accepts nothing while it is `held`."""
+        net = data_plane(reactor, make_scheduler, sockets, held=held)
         state_file = config.load_balancer.state_file
         secret = CookieSecret(state_file.parent if state_file else None, os.urandom)
         return cls(config, net.plane, reactor, makers(reactor, net.dialer, secret), budget=net.budget)
@@ -121,6 +126,17 @@ class LoadBalancer(MultiService):
         )
         self.leaving = False
         """It is shutting down."""
+        self.upgrading = False
+        """The next generation starts: nothing may be changed that it would not know of."""
+        self.in_charge = True
+        """This is the newest generation that accepts: console, status and state file are its (rule 76)."""
+        self.superseded = False
+        """A newer generation has taken over: this one has only connections left."""
+        self.abort_upgrade: Callable[[str], None] = lambda why: None
+        """Ends a next generation that has not taken over yet; hears why."""
+        self.upgrade: Callable[[], Deferred[int]] = lambda: fail(Refused(_NO_UPGRADE))
+        """Starts the next generation, and fires with its pid when that has taken over; fails with why it
+        has not."""
         self.end_process: Callable[[], None] = _no_process
         """Ends the process this is in, which stops this service first."""
         self.host_key: Callable[[], str] = str
@@ -247,6 +263,21 @@ class LoadBalancer(MultiService):
         else:
             self.end_process()
 
+    def supersede(self, timeout: float) -> None:
+        """A newer generation has taken over. What is connected here may finish within `timeout` seconds
+        (rule 74); all else is that one's."""
+        self.superseded, self.in_charge = True, False
+        self.drains.hand_over()
+        for service in [self._group_services, *map(self.namedServices.get, _FACES)]:
+            if service is not None:
+                service.disownServiceParent()
+        self._last_timeout, self._last_because = timeout, Because("upgrade")
+        self.end_process()
+
+    def next_number(self) -> int:
+        """A number that no registration and no listener has."""
+        return next(self._numbers)
+
     def hurry(self) -> None:
         """Cut at once what a shutdown still waits for: the second SIGTERM (rule 70)."""
         self._last_timeout = 0.0
@@ -260,7 +291,9 @@ class LoadBalancer(MultiService):
     async def _leave(self) -> None:
         """Listeners, then connections, then the rest: whoever looks sees the drain to its end."""
         self.leaving = True
-        await self._lame_duck.wait(self.config.load_balancer.lame_duck)
+        self.abort_upgrade("the load balancer is shutting down")
+        if not self.superseded:
+            await self._lame_duck.wait(self.config.load_balancer.lame_duck)
         for listener in list(self.listeners.values()):
             await listener.stop_accepting()
         timeout = self._last_timeout
@@ -280,6 +313,11 @@ class LoadBalancer(MultiService):
 
 def _no_file() -> Deferred[list[str]]:
     return fail(Refused("it runs without a file: there is nothing to read again"))
+
+
+_FACES = ("console", "status")
+"""Services that belong to the newest generation alone (rule 76)."""
+_NO_UPGRADE = "it runs without a file, or as a part of another program: it can't be upgraded"
 
 
 def _no_process() -> None:

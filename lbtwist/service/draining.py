@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from lbtwist.errors import Refused
 from lbtwist.interfaces import IDataPlane
 from lbtwist.model.drain import Because, Cause, Drain, Event, State
 from lbtwist.model.plane import Scope
@@ -34,6 +35,8 @@ class RunningDrain:
         spread: float = 0.0,
     ) -> None:
         self.drain = drain
+        self.spread = spread
+        """Seconds before the deadline over which its connections are cut."""
         self._plane = plane
         self._clock = clock
         self._ended = ended
@@ -93,6 +96,15 @@ class RunningDrain:
         """The process ends before the drain does (rule 67)."""
         self.drain.on(Event.STOPPED)
         self._conclude_if_ended()
+
+    def let_go(self) -> None:
+        """Cut nothing and tell nobody: it is another generation's. Whoever waits for it waits no more."""
+        self._stop_timer()
+        if self._empty is not None:
+            self._empty.cancel()
+        waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            waiter.errback(Refused("a newer generation goes on with the drain: wait there"))
 
     def done(self) -> Deferred[Receipt]:
         """Fires with the receipt when the drain has ended. Cancelling it ends the waiting alone."""
@@ -219,6 +231,46 @@ class Drains:
             causes={cause: because},
         )
 
+        running = self._run(drain, ended, key, spread)
+        self._changed()
+        self.log.info(
+            "drain of {subject} begins: {cause}, {live} connections, {timeout} s",
+            subject=subject,
+            cause=cause.word,
+            live=drain.before.live,
+            timeout="no limit of" if math.isinf(timeout) else timeout,
+        )
+        self.events.add("drain", subject, _begun(drain, timeout), because.who)
+        return running
+
+    def resume(
+        self, drain: Drain, ended: Callable[[Receipt], None], key: Scope, spread: float = 0.0
+    ) -> RunningDrain:
+        """Go on with a drain that an older generation had begun. The caller says `begin()`."""
+        running = self._run(drain, ended, key, spread)
+        self._changed()
+        self.log.info(
+            "drain of {drain.subject} goes on: {drain.cause.word}, {live} connections",
+            drain=drain,
+            live=running.live(),
+        )
+        return running
+
+    def hand_over(self) -> list[RunningDrain]:
+        """Let go of all of them: another generation goes on with them. They leave no receipt here."""
+        running, self._running = list(self._running.values()), {}
+        for each in running:
+            each.let_go()
+        return running
+
+    def inherited(self, receipts: Iterable[Receipt]) -> None:
+        """Receipts of an older generation."""
+        for receipt in receipts:
+            self.receipts.append(receipt)
+            self.ended += 1
+        self._changed()
+
+    def _run(self, drain: Drain, ended: Callable[[Receipt], None], key: Scope, spread: float) -> RunningDrain:
         def conclude(receipt: Receipt) -> None:
             del self._running[key]
             self.receipts.append(receipt)
@@ -232,15 +284,6 @@ class Drains:
         running = RunningDrain(drain, self._plane, self._clock, conclude, spread)
         self._running[key] = running
         running.moved = self._changed
-        self._changed()
-        self.log.info(
-            "drain of {subject} begins: {cause}, {live} connections, {timeout} s",
-            subject=subject,
-            cause=cause.word,
-            live=drain.before.live,
-            timeout="no limit of" if math.isinf(timeout) else timeout,
-        )
-        self.events.add("drain", subject, _begun(drain, timeout), because.who)
         return running
 
 

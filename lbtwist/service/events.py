@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 KEPT_EVENTS = 1000
-KINDS = ("server", "drain", "reload", "live", "fail_open", "source", "operator", "login")
+KINDS = ("server", "drain", "reload", "live", "fail_open", "source", "operator", "login", "upgrade")
 """What an event is about, in one word."""
 
 

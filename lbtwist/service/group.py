@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from twisted.application.service import Service
@@ -24,6 +24,7 @@ from lbtwist.service.discovery import Discovery
 from lbtwist.service.draining import Drains, RunningDrain
 from lbtwist.service.following import Following
 from lbtwist.service.group_health import GroupHealth
+from lbtwist.service.inherited import Inherited, InheritedServer
 from lbtwist.service.makers import Makers
 from lbtwist.service.member_drains import MemberDrains
 from lbtwist.service.named import NamedServers
@@ -99,6 +100,7 @@ class ServerGroup(Service):
         self._returning = Returning(around.clock, lambda r: self.ready(r, Because("maint --for")))
         self.recollection = Recollection(name, self._returning, around.clock)
         """What operators wanted before a restart."""
+        self._inherited = Inherited(self.members, self._drains, around.numbers)
         self._changed = around.changed
         self._check_network = around.check_network
         self._emptied: Callable[[], None] | None = None
@@ -199,6 +201,13 @@ class ServerGroup(Service):
         self._publication.publish()
         self._done_to(registrations, because)
         return [self._drains.drain(each, Cause.REMOVAL, because, timeout) for each in registrations]
+
+    def inherit(self, servers: Collection[InheritedServer]) -> None:
+        """Go on with what an older generation has of these servers (rule 75)."""
+        self._inherited.take(servers)
+        if self.discovery.said if self.discovery else not self.named.unresolved():
+            self._inherited.settle()
+        self._publication.publish()
 
     def retire(self, because: Because, emptied: Callable[[], None]) -> None:
         """Remove every server by the rules; `emptied` is called when the last one is gone. Until then
@@ -356,6 +365,7 @@ class ServerGroup(Service):
         added = self._roll.admit(servers, mode)
         for registration in added:
             self.recollection.join(registration)
+            self._inherited.join(registration)
         self._begin_together(added)
         self.health.begin(added)
         for registration in added:
@@ -394,6 +404,7 @@ class ServerGroup(Service):
         waiting = origin is not Origin.SOURCE if self.discovery else bool(self.named.unresolved())
         if not waiting:
             self.recollection.settle()
+            self._inherited.settle()
 
     def _begin_together(self, added: Sequence[Registration]) -> None:
         """Those that come when nobody is there, or that the group began with, do not start slowly."""

@@ -65,6 +65,14 @@ class MemberDrains:
         running.begin()
         return running
 
+    def inherit(self, registration: Registration, drain: Drain, spread: float) -> None:
+        """Go on with a drain that an older generation had begun, over the last `spread` seconds as it
+        had (rule 75)."""
+        drain.subject = registration.label
+        running = self._drains.resume(drain, partial(self._drained, registration), registration.key, spread)
+        registration.drain = drain
+        running.begin()
+
     def withdraw(self, registration: Registration, *causes: Cause) -> None:
         """Take causes of its drain away; with the last one it is cancelled and nothing is cut."""
         for cause in causes:

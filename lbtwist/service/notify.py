@@ -37,7 +37,8 @@ def watchdog_seconds(environ: Mapping[str, str], pid: int) -> float:
 
 class Notifier(Service):
     """READY once it listens and its servers were checked (rule 30), STATUS while it runs, RELOADING while
-    the file is read again, STOPPING when it leaves, and WATCHDOG as long as the reactor turns.
+    the file is read again, STOPPING when it leaves, and WATCHDOG as long as the reactor turns. Of several
+    generations, only the newest says anything (rule 76).
 
     Does nothing without NOTIFY_SOCKET in the environment.
     """
@@ -73,25 +74,25 @@ class Notifier(Service):
 
     def _checked(self, _: object) -> None:
         if not self._balancer.leaving:
-            notify(self._address, "READY=1", f"MAINPID={os.getpid()}")
+            self._say("READY=1", f"MAINPID={os.getpid()}")
         if self.running:
             self._beat.start(STATUS_INTERVAL)
 
     def _stopping(self) -> None:
-        notify(self._address, "STOPPING=1", _MORE_TIME)
+        self._say("STOPPING=1", _MORE_TIME)
 
     def _lives(self) -> None:
-        notify(self._address, "WATCHDOG=1")
+        self._say("WATCHDOG=1")
 
     def _telling(self, reload: Callable[[], Deferred[list[str]]]) -> Callable[[], Deferred[list[str]]]:
         """`reload`, of which the manager is told when it begins and when it is over."""
 
         def told() -> Deferred[list[str]]:
-            notify(self._address, "RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
+            self._say("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
             return reload().addBoth(over)
 
         def over(result: Any) -> Any:
-            notify(self._address, "READY=1")
+            self._say("READY=1")
             return result
 
         return told
@@ -102,4 +103,8 @@ class Notifier(Service):
         lines = [f"STATUS={live} connections, {len(list(balancer.drains))} drains"]
         if balancer.leaving:
             lines.append(_MORE_TIME)
-        notify(self._address, *lines)
+        self._say(*lines)
+
+    def _say(self, *lines: str) -> None:
+        if self._balancer.in_charge:
+            notify(self._address, *lines)

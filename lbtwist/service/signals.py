@@ -1,4 +1,4 @@
-"""SIGTERM and SIGINT leave, the second one at once; SIGHUP reloads."""
+"""SIGTERM and SIGINT leave, the second one at once; SIGHUP reloads, SIGUSR2 upgrades."""
 
 from __future__ import annotations
 
@@ -35,6 +35,7 @@ class Signals(Service):
         for number in LEAVING:
             signal.signal(number, self._from_signal(self._leave))
         signal.signal(signal.SIGHUP, self._from_signal(self._reload))
+        signal.signal(signal.SIGUSR2, self._from_signal(self._upgrade))
 
     def _from_signal(self, call: Any) -> Any:
         """A handler that does nothing in the interrupted code but wake the reactor."""
@@ -60,6 +61,16 @@ class Signals(Service):
     def _reload(self, name: str) -> None:
         self.log.info("{name}: reloading", name=name)
         self._balancer.reload().addErrback(self._reload_failed)
+
+    def _upgrade(self, name: str) -> None:
+        self.log.info("{name}: upgrading", name=name)
+        self._balancer.upgrade().addErrback(self._upgrade_failed)
+
+    def _upgrade_failed(self, failure: Failure) -> None:
+        if failure.check(LBError):
+            self.log.error("no upgrade: {why}", why=failure.getErrorMessage())
+        else:
+            self.log.failure("the upgrade failed", failure)
 
     def _reload_failed(self, failure: Failure) -> None:
         if failure.check(LBError):

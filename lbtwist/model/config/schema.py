@@ -44,6 +44,10 @@ class LoadBalancerSettings(Table):
         "traffic need so long to notice (rule 70).",
         0.0,
     )
+    upgrade_timeout: Annotated[float, seconds(0, 86400)] = key(
+        "How long connections of the process before an upgrade may live on before they are cut (rule 74).",
+        3600.0,
+    )
     max_connections: Annotated[int, whole(0)] = key(
         "Clients at once, of all listeners; others wait to be accepted. `0`: as many as the limit of open "
         "descriptors allows, which is never exceeded.",

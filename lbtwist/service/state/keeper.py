@@ -74,6 +74,8 @@ class StateKeeper(Service):
         return Deferred.fromCoroutine(self._keep())
 
     async def _keep(self) -> None:
+        if not self._balancer.in_charge:
+            return  # the files are a newer generation's (rule 76)
         drains = self._balancer.drains
         state, receipts = snapshot(self._balancer), tuple(drains.receipts)
         new, self._written = drains.ended - self._written, drains.ended

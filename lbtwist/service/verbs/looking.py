@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from twisted.internet.defer import Deferred
+
 import lbtwist
 from lbtwist.model.config.words import dotted
 from lbtwist.model.plane import EVERYTHING, Scope
@@ -69,8 +71,16 @@ def connections(
     older: float = 0.0,
     idle: float = 0.0,
     limit: int = 1000,
-) -> Result:
+) -> Result | Deferred[Result]:
+    """What older generations have is asked for first (rule 75)."""
     balancer: LoadBalancer = call.balancer
+    refreshed = balancer.plane.refreshed()
+    if refreshed.called:
+        return _connections(balancer, of, older, idle, limit)
+    return refreshed.addCallback(lambda _: _connections(balancer, of, older, idle, limit))
+
+
+def _connections(balancer: LoadBalancer, of: str | None, older: float, idle: float, limit: int) -> Result:
     views = (
         view
         for scope in _scopes(balancer, of)

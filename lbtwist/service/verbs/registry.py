@@ -17,10 +17,12 @@ from lbtwist.service.verbs import (
     settings,
     switching,
     taking_out,
+    upgrading,
     waiting,
     whole,
 )
 from lbtwist.service.verbs.unkept import telling
+from lbtwist.service.verbs.upgrading import steady
 from lbtwist.service.verbs.verb import Verb
 
 _ROOMS = (
@@ -36,7 +38,8 @@ _ROOMS = (
     switching,
     filing,
     leaving,
+    upgrading,
 )
-_ALL = tuple(telling(verb) for room in _ROOMS for verb in room.VERBS)
+_ALL = tuple(telling(steady(verb)) for room in _ROOMS for verb in room.VERBS)
 
 VERBS: Mapping[str, Verb] = MappingProxyType({verb.name: verb for verb in (*_ALL, whole.help_for(_ALL))})

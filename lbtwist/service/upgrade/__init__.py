@@ -1,0 +1,1 @@
+"""One generation of the process after the other, without a gap (rules 74–76)."""
