@@ -13,7 +13,7 @@ log = Logger()
 
 _QUOTED = r'"(?:[^"\\]|\\.)*"?|' + r"'(?:[^'\\]|\\.)*'?"
 _SECRET = re.compile(
-    rf"(?i)((?:secret|password|passphrase|token)s?\b[\"'\])]{{0,4}}[\s:=(]+)(?:{_QUOTED}|\S+)"
+    rf"(?i)((?:secret|password|passphrase|token)s?\b[\"'\])]{{0,4}}[\s:=(,]+)(?:{_QUOTED}|\S+)"
 )
 
 

@@ -43,6 +43,8 @@ class Listener(Service):
         self.accepting = False
         self.disabled = False
         """An operator wants it to accept nothing."""
+        self.because = Because("")
+        """Who disabled it, and why."""
         self.serving: Deferred[None] = succeed(None)
         """Fires when it accepts, or has failed to and said so."""
         self._bound = False

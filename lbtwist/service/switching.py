@@ -33,7 +33,7 @@ def find(balancer: LoadBalancer, name: str, *, disabled: bool) -> Listener:
 async def _disable(balancer: LoadBalancer, name: str, because: Because) -> None:
     listener = find(balancer, name, disabled=True)
     _check_running(balancer)
-    listener.disabled = True
+    listener.disabled, listener.because = True, because
     await balancer.retire(listener, because)
     balancer.listeners[name] = listener
     balancer.changed()

@@ -178,6 +178,7 @@ def test_a_record_has_no_controls_and_no_secrets() -> None:
     [
         "set my.secret 'one hunter2'",
         'set my.secret "one \\" hunter2"',
+        "lb.set('server_groups.app.session_persistence.secret', 'hunter2')",
         "set x.token=hunter2",
         "set 'x.\"cookie secret\"' hunter2",
         'python: settings["password"] = "one hunter2"',

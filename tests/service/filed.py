@@ -37,7 +37,7 @@ class Filed:
         self.bench = Bench(self.loaded().config)
         self.balancer = self.bench.balancer
         self.balancer.parts = self.loaded().parts
-        self.reloader = Reloader(self.balancer, self._read)
+        self.reloader = Reloader(self.balancer, self._read, self._in_thread)
         self.balancer.filing = Filing(self.balancer, self._read, self._in_thread)
 
     @property

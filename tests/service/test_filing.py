@@ -312,6 +312,7 @@ def test_a_reload_during_a_save_waits_for_it(filed: Filed) -> None:
     for _ in range(2):
         assert not reloaded.called
         filed.slow.pop().callback(None)
+    filed.slow.pop().callback(None)  # the file is judged
     filed.slow = None
     assert done(saving_)[0].startswith(str(filed.file))
     assert (reloaded.result, filed.live, filed.config.server_groups["app"].retries) == ([], [], 3)
@@ -375,3 +376,31 @@ def test_without_a_file_there_is_nothing_to_compare_with() -> None:
     with pytest.raises(Refused, match="it runs without a file"):
         filed.diff()
     assert '+scheduler = "wlc"' in filed.set("server_groups.app.scheduler", "wlc", dry_run=True)
+
+
+OLD, NEW = "the-old-secret-0123", "the-new-secret-0123"
+WITH_SECRET = f"""
+[server_groups.app]
+protocol = "http"
+servers = ["10.0.0.1:80"]
+[server_groups.app.session_persistence]
+type = "cookie"
+secret = "{OLD}"
+"""
+
+
+def test_a_secret_is_seen_in_the_diff_for_patch_and_in_no_preview(tmp_path: Path) -> None:
+    key, fragment = (
+        "server_groups.app.session_persistence.secret",
+        f'[server_groups.app.session_persistence]\nsecret = "{NEW}"\n',
+    )
+    filed = Filed(WITH_SECRET, tmp_path)
+    previews = [filed.set(key, NEW, dry_run=True), filed.apply(fragment, dry_run=True), filed.apply(fragment)]
+    previews.append(filed.save(dry_run=True))
+    assert NEW in filed.diff()
+    filed.write(WITH_SECRET.replace(OLD, "another-secret-0123"))
+    previews.append(filed.run(filing.reload, dry_run=True))
+    for lines in previews:
+        text = "\n".join(lines)
+        assert '+secret = "***"' in text
+        assert "-0123" not in text

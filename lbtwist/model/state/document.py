@@ -44,11 +44,13 @@ class State:
     settings: tuple[Setting, ...] = ()
     drains: tuple[Receipt, ...] = ()
     """Of drains that run: what each would leave, were it interrupted now."""
+    disabled: Mapping[str, Because] = field(default_factory=dict)
+    """Listeners that accept nothing, and who wanted it so."""
 
     @property
     def wants(self) -> bool:
         """There is something that an operator wants."""
-        return bool(self.intents or self.settings)
+        return bool(self.intents or self.settings or self.disabled)
 
 
 def write_state(state: State) -> bytes:
@@ -60,6 +62,7 @@ def write_state(state: State) -> bytes:
         },
         "settings": [[list(each.path), each.value, each.who, each.filed] for each in state.settings],
         "drains": [receipt_values(receipt) for receipt in state.drains],
+        "disabled": {name: because._asdict() for name, because in state.disabled.items()},
     }
     whole = {_VERSION: VERSION, _CHECKSUM: _checksum(values), _STATE: values}
     return json.dumps(whole, indent=1, allow_nan=False).encode() + b"\n"
@@ -78,7 +81,7 @@ def read_state(content: bytes) -> State:
     values = reading.fields(whole, "file", (_VERSION, _CHECKSUM, _STATE))[_STATE]
     if _checksum(values) != whole[_CHECKSUM]:
         raise ValueError("its checksum is wrong")
-    return _state(reading.fields(values, _STATE, ("server_groups", "settings", "drains")))
+    return _state(reading.fields(values, _STATE, ("server_groups", "settings", "drains", "disabled")))
 
 
 def _checksum(values: Any) -> str:
@@ -94,6 +97,7 @@ def _state(values: Mapping[str, Any]) -> State:
         {name: tuple(_intents(group, f"server_groups.{name}")) for name, group in groups.items()},
         tuple(_setting(each) for each in reading.items(values["settings"], "settings")),
         tuple(read_receipt(each, "drains") for each in reading.items(values["drains"], "drains")),
+        {name: _because(each) for name, each in reading.table(values["disabled"], "disabled").items()},
     )
 
 
@@ -139,6 +143,11 @@ def _wanted(value: Any, where: str) -> Wanted | None:
         reading.flag(values["backup"], f"{where}.backup"),
         reading.text(values["zone"], where),
     )
+
+
+def _because(value: Any) -> Because:
+    values = reading.fields(value, "disabled", Because._fields)
+    return Because(reading.text(values["who"], "disabled"), reading.text(values["why"], "disabled"))
 
 
 def _address(text: str, where: str) -> Address:

@@ -14,6 +14,7 @@ log = Logger()
 def restore(balancer: LoadBalancer, recalled: Recalled) -> int:
     """To be called before it is started. Returns how many receipts of interrupted drains are new."""
     _restore_servers(balancer, recalled.state)
+    _restore_listeners(balancer, recalled.state)
     balancer.drains.receipts.extend(recalled.receipts.receipts)
     found = list(interrupted(recalled, balancer.wall()))
     for receipt in found:
@@ -38,3 +39,13 @@ def _restore_servers(balancer: LoadBalancer, state: State) -> None:
         group.recollection.remember(
             each._replace(until=None if each.until is None else each.until + later) for each in intents
         )
+
+
+def _restore_listeners(balancer: LoadBalancer, state: State) -> None:
+    for name, because in state.disabled.items():
+        listener = balancer.listeners.get(name)
+        if listener is None:
+            log.info("there is no listener {name} any more: that it was disabled is dropped", name=name)
+            continue
+        listener.disabled, listener.because = True, because
+        log.warn("listener {name} stays disabled, as {who} wanted it", name=name, who=because.who)

@@ -28,6 +28,7 @@ def snapshot(balancer: LoadBalancer) -> State:
         {name: intents for name, intents in by_group.items() if intents},
         tuple(settings_of(balancer.parts, balancer.live.changes)),
         tuple(_interrupted(balancer, running) for running in balancer.drains),
+        {name: each.because for name, each in balancer.listeners.items() if each.disabled},
     )
 
 

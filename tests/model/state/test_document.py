@@ -56,8 +56,10 @@ STATES = st.builds(
     st.dictionaries(st.text(), st.lists(INTENTS, unique_by=lambda each: each.address).map(tuple)),
     st.lists(SETTINGS, max_size=3).map(tuple),
     st.lists(RECEIPTS, max_size=3).map(tuple),
+    st.dictionaries(st.text(), st.builds(Because, st.text(), st.text())),
 )
 
+EMPTY: dict[str, Any] = {"server_groups": {}, "settings": [], "drains": [], "disabled": {}}
 ONE = State(
     {
         "app": (
@@ -68,6 +70,7 @@ ONE = State(
     },
     (Setting(("server_groups", "app", "retries"), 3, "ada", 2),),
     (Receipt("app/a#1", "maintenance", "ada", "x", 1.7e9, math.inf, 1.7e9, "interrupted", 3, 1, 0, 2, 9),),
+    {"web": Because("ada", "x")},
 )
 
 
@@ -192,10 +195,24 @@ def test_a_key_that_is_missing_or_unknown_is_refused() -> None:
         (b"[" * 100_000, "nested too deeply"),
         (b"\xff", "ascii"),
         (b"1" * 10_000, "digits"),
-        (_sealed({"server_groups": {"app": {"10.0.0.1:080": {}}}, "settings": [], "drains": []}), "port"),
-        (_sealed({"server_groups": {"app": {"unix:": {}}}, "settings": [], "drains": []}), "unix"),
-        (_sealed({"server_groups": {}, "settings": [[["a"], 1, "x"]], "drains": []}), "3 entries"),
-        (_sealed({"server_groups": {}, "settings": [[[], 1, "x", 1]], "drains": []}), "path is empty"),
+        (
+            _sealed(
+                {"server_groups": {"app": {"10.0.0.1:080": {}}}, "settings": [], "drains": [], "disabled": {}}
+            ),
+            "port",
+        ),
+        (
+            _sealed({"server_groups": {"app": {"unix:": {}}}, "settings": [], "drains": [], "disabled": {}}),
+            "unix",
+        ),
+        (
+            _sealed({**EMPTY, "settings": [[["a"], 1, "x"]]}),
+            "3 entries",
+        ),
+        (
+            _sealed({**EMPTY, "settings": [[[], 1, "x", 1]]}),
+            "path is empty",
+        ),
     ],
     ids=lambda value: repr(value)[:30],
 )
@@ -220,3 +237,4 @@ def test_what_an_operator_wants_is_of_servers_and_settings() -> None:
     assert not State(drains=ONE.drains).wants
     assert State(ONE.intents).wants
     assert State(settings=ONE.settings).wants
+    assert State(disabled=ONE.disabled).wants

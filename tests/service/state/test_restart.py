@@ -58,6 +58,29 @@ def test_rule_67_a_drained_server_is_drained_from_the_first_moment(tmp_path: Pat
     assert again.states()["s1"] == "healthy"
 
 
+def test_rule_67_a_disabled_listener_is_not_opened_by_a_restart(tmp_path: Path, warned: list[str]) -> None:
+    kept = Kept(tmp_path)
+    kept.do("disable", "web", reason="moving")
+    pass_second(kept)
+    again = restarted(kept)
+    listener = again.balancer.listeners["web"]
+    assert (listener.state, listener.because) == ("disabled", ("ada", "moving"))
+    assert again.plane.bound == {}
+    assert "listener web stays disabled, as ada wanted it" in warned
+    again.do("enable", "web")
+    pass_second(again)
+    assert restarted(again).balancer.listeners["web"].state == "listening"
+
+
+def test_rule_67_a_disabled_listener_that_is_no_more_is_dropped(tmp_path: Path, logged: list[str]) -> None:
+    kept = Kept(tmp_path)
+    kept.do("disable", "web")
+    pass_second(kept)
+    again = restarted(kept, TOML.replace("listeners.web", "listeners.other"))
+    assert again.balancer.listeners["other"].state == "listening"
+    assert "there is no listener web any more: that it was disabled is dropped" in logged
+
+
 def test_rule_67_it_is_never_published_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kept = Kept(tmp_path)
     kept.do("drain", ["app/s1"])
