@@ -13,11 +13,12 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from zope.interface import Attribute, Interface
 
+from lbtwist.model.access import Access
 from lbtwist.model.address import Address
 from lbtwist.model.endpoint import Endpoint
 from lbtwist.model.figures import Figures
 from lbtwist.model.health import CheckResult
-from lbtwist.model.plane import ConnectionView, ListenerPolicy, Member, Rotation, Scope, Tally
+from lbtwist.model.plane import ConnectionView, CutBy, ListenerPolicy, Member, Rotation, Scope, Tally
 from lbtwist.model.source import SourceAnswer
 
 
@@ -27,12 +28,30 @@ class IDataPlaneObserver(Interface):
     def connect_failed(number: int, reason: str) -> None:
         """Connecting to registration `number` failed, or it ended before any byte was passed."""
 
+    def no_server(group: str, tried: int, reason: str) -> None:
+        """A client of `group` has ended without a server, of which so many were `tried`.
+
+        `reason` is what this process is short of; empty where it is the servers'. Nothing may be done
+        about it here: the client is not done with yet.
+        """
+
+
+class IAccessObserver(Interface):
+    """What is told of each request, tunnel and connection, and of each client that was refused."""
+
+    def over(record: Access) -> None:
+        """One has ended. It is told in the midst of that: this must take microseconds, and must neither
+        raise nor call back."""
+
 
 class IDataPlane(Interface):
     """Relays connections as it is told. It makes no decision about membership or time of drains."""
 
     def observe(observer: IDataPlaneObserver) -> None:
         """Report to `observer` from now on."""
+
+    def log_access(observer: IAccessObserver | None) -> None:
+        """Tell `observer` of what begins from now on, when it ends; None: nobody."""
 
     def bind(number: int, endpoint: Endpoint) -> None:
         """Take the listening endpoint for listener `number`; nothing is accepted yet.
@@ -82,15 +101,15 @@ class IDataPlane(Interface):
         Cancelling it ends the waiting and nothing else.
         """
 
-    def cut(scope: Scope, count: int | None = None) -> int:
+    def cut(scope: Scope, count: int | None = None, why: CutBy = CutBy.DEADLINE) -> int:
         """Close live connections of `scope` on both sides (rules 5–7, 51): all, or the `count` longest idle.
 
-        With a `count`, requests in flight are left alone. Returns how many. They count as live until
-        they are closed.
+        `why` is for the access log. With a `count`, requests in flight are left alone. Returns how many.
+        They count as live until they are closed.
         """
 
     def cut_connection(id: int) -> bool:
-        """Close one connection as `cut` does; False if there is none of that id."""
+        """Close one connection as `cut` does for an operator; False if there is none of that id."""
 
     def connections(scope: Scope) -> Iterable[ConnectionView]:
         """A snapshot of the live connections of `scope`, those still being dispatched included.

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from lbtwist.model.plane import ConnectionView, Tally
+from lbtwist.model.plane import ConnectionView, CutBy, Tally
 
 MAJOR, MINOR = 1, 0
 """The version of what is said. Another MINOR adds messages and fields, which whoever does not know them
@@ -153,6 +153,7 @@ class Cut:
     scope: Literal["registration", "listener", "all"] = "all"
     numbers: tuple[int, ...] = ()
     count: int | None = None
+    why: Literal["deadline", "operator", "shutdown"] = CutBy.DEADLINE.value
 
 
 @dataclass(frozen=True, slots=True)

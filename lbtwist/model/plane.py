@@ -105,6 +105,17 @@ class Ending(Enum):
     """Cut, too: a request or a WebSocket, as `Tally` tells them apart."""
 
 
+class CutBy(Enum):
+    """Why live connections are cut."""
+
+    DEADLINE = "deadline"
+    """Their drain's deadline came, or is near."""
+    OPERATOR = "operator"
+    """Someone said so."""
+    SHUTDOWN = "shutdown"
+    """The process ends."""
+
+
 class ScopeKind(Enum):
     """What a drain, a tally or a cut is about."""
 

@@ -95,6 +95,11 @@ class Dispatch:
         return self._tried
 
     @property
+    def dialed_at(self) -> float:
+        """When the last server was dialled."""
+        return self._dialed_at
+
+    @property
     def waiting(self) -> bool:
         """It is in the group's queue."""
         return self._waiting
@@ -192,13 +197,14 @@ class Dispatch:
         member = self._arrived()
         self._group.give_back(member.number)
         if failure.own:
-            self._give_up()
+            self._give_up(failure.reason)
             return
         self._client.server_failed(member, failure.reason)
         self.next()
 
-    def _give_up(self) -> None:
+    def _give_up(self, reason: str = "") -> None:
         self._group.counts.no_server += 1
+        self._group.lacking(len(self._tried), reason)
         self._client.no_server()
 
     def _arrived(self) -> Member:

@@ -8,6 +8,7 @@ from twisted.internet.protocol import Factory
 
 from lbtwist.net.end import End
 from lbtwist.net.frontend import Frontend
+from lbtwist.net.logged import LoggedRelay, turned_away
 from lbtwist.net.relay import Relay
 
 
@@ -22,8 +23,13 @@ class RelayFactory(Factory):
     def buildProtocol(self, addr: IAddress | None) -> End | None:
         """A client's end; None, which closes it at once, when the listener is full."""
         frontend = self._frontend
+        host = addr.host if isinstance(addr, IPv4Address | IPv6Address) else ""
+        access = frontend.access
         if frontend.full:
             frontend.ledger.failed += 1
+            if access is not None:
+                access.over(turned_away(frontend, host, addr, 0))
             return None
-        host = addr.host if isinstance(addr, IPv4Address | IPv6Address) else ""
+        if access is not None:
+            return LoggedRelay(next(frontend.ids), frontend, host, access).client
         return Relay(next(frontend.ids), frontend, host).client

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from lbtwist.interfaces import IAccessObserver
 from lbtwist.model.figures import ListenerFigures
 from lbtwist.model.plane import ListenerPolicy, Member
 from lbtwist.net.budget import Budget
@@ -44,6 +45,8 @@ class Frontend:
         self.group = group
         self.ledger = Ledger()
         self.means = means
+        self.access: IAccessObserver | None = None
+        """Told of each request and connection, where there is an access log."""
         # A connection asks for these again and again: one step, not two.
         self.dialer, self.sweep, self.seconds, self.ids, self.ledger_of, self.server_failed = means[:6]
 

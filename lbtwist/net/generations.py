@@ -10,10 +10,10 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from lbtwist.interfaces import IDataPlane, IDataPlaneObserver
+from lbtwist.interfaces import IAccessObserver, IDataPlane, IDataPlaneObserver
 from lbtwist.model.endpoint import Endpoint
 from lbtwist.model.figures import Figures
-from lbtwist.model.plane import ConnectionView, ListenerPolicy, Rotation, Scope, ScopeKind, Tally
+from lbtwist.model.plane import ConnectionView, CutBy, ListenerPolicy, Rotation, Scope, ScopeKind, Tally
 from lbtwist.net.mirror import Mirror
 
 
@@ -62,6 +62,10 @@ class Generations:
     def observe(self, observer: IDataPlaneObserver) -> None:
         self.own.observe(observer)
 
+    def log_access(self, observer: IAccessObserver | None) -> None:
+        """Older generations have an access log of their own."""
+        self.own.log_access(observer)
+
     def bind(self, number: int, endpoint: Endpoint) -> None:
         self.own.bind(number, endpoint)
 
@@ -102,11 +106,11 @@ class Generations:
     def when_empty(self, scope: Scope) -> Deferred[None]:
         return Deferred.fromCoroutine(self._emptiness(scope))
 
-    def cut(self, scope: Scope, count: int | None = None) -> int:
+    def cut(self, scope: Scope, count: int | None = None, why: CutBy = CutBy.DEADLINE) -> int:
         done = 0
         for mirror in self.mirrors:
-            done += mirror.cut(scope, self._share(mirror, scope, count))
-        return done + self.own.cut(scope, None if count is None else max(0, count - done))
+            done += mirror.cut(scope, self._share(mirror, scope, count), why)
+        return done + self.own.cut(scope, None if count is None else max(0, count - done), why)
 
     def cut_connection(self, id: int) -> bool:
         return self.own.cut_connection(id) or any(mirror.cut_connection(id) for mirror in self.mirrors)

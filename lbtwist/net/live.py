@@ -7,7 +7,7 @@ from typing import Protocol
 
 from twisted.internet.defer import Deferred, succeed
 
-from lbtwist.model.plane import ConnectionView, Ending, Tally
+from lbtwist.model.plane import ConnectionView, CutBy, Ending, Tally
 
 
 class ILive(Protocol):
@@ -33,7 +33,7 @@ class ILive(Protocol):
     def in_flight(self) -> bool:
         """It is a request: cut at a deadline, and never some time before it."""
 
-    def cut(self) -> None: ...
+    def cut(self, why: CutBy) -> None: ...
 
     def watch_idle(self) -> None: ...
 

@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
 
 from lbtwist.model.generations import Cut, CutConnection, InRotation, Look, Message, Report, Views
-from lbtwist.model.plane import EVERYTHING, ConnectionView, Scope, ScopeKind, Tally
+from lbtwist.model.plane import EVERYTHING, ConnectionView, CutBy, Scope, ScopeKind, Tally
 from lbtwist.net.channel import IChannel
 from lbtwist.net.live import Vacancy
 
@@ -98,11 +98,12 @@ class Mirror:
             return succeed(None)
         return self._waiting.setdefault(scope, Vacancy()).wait()
 
-    def cut(self, scope: Scope, count: int | None) -> int:
+    def cut(self, scope: Scope, count: int | None, why: CutBy = CutBy.DEADLINE) -> int:
         """Have it cut; how many that are, as far as is known."""
         live = self.tally(scope).live
         if (live and count != 0) or scope == EVERYTHING:
-            self.channel.send(Cut(scope=scope.kind.value, numbers=tuple(self._own(scope)), count=count))
+            numbers = tuple(self._own(scope))
+            self.channel.send(Cut(scope=scope.kind.value, numbers=numbers, count=count, why=why.value))
         return live if count is None else min(live, count)
 
     def cut_connection(self, id: int) -> bool:

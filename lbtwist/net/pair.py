@@ -80,7 +80,11 @@ class Pair:
             for end in self._ends:
                 end.reset()
         else:
-            self.close()
+            self.expire()
+
+    def expire(self) -> None:
+        """Nothing moved for too long."""
+        self.close()
 
     def watch_idle(self) -> None:
         """Be swept by the listener's present idle timeout."""

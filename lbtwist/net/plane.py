@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import count, islice
 from typing import Any
 
@@ -12,12 +13,13 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
-from lbtwist.interfaces import IDataPlane, IDataPlaneObserver, IScheduler
+from lbtwist.interfaces import IAccessObserver, IDataPlane, IDataPlaneObserver, IScheduler
 from lbtwist.model.endpoint import Endpoint
 from lbtwist.model.figures import Figures
 from lbtwist.model.plane import (
     EVERYTHING,
     ConnectionView,
+    CutBy,
     ListenerPolicy,
     Member,
     Rotation,
@@ -81,6 +83,7 @@ class DataPlane:
         self._past = Tally()
         """The counters of listeners that are forgotten: they stay in those of all."""
         self._observer: IDataPlaneObserver | None = None
+        self._access: IAccessObserver | None = None
 
     @property
     def ids(self) -> Iterator[int]:
@@ -89,6 +92,11 @@ class DataPlane:
 
     def observe(self, observer: IDataPlaneObserver) -> None:
         self._observer = observer
+
+    def log_access(self, observer: IAccessObserver | None) -> None:
+        self._access = observer
+        for frontend in self._frontends.values():
+            frontend.access = observer
 
     def bind(self, number: int, endpoint: Endpoint) -> None:
         self._ports[number] = self._open_port(endpoint)
@@ -134,7 +142,7 @@ class DataPlane:
     def when_empty(self, scope: Scope) -> Deferred[None]:
         return Deferred.fromCoroutine(self._emptiness(scope))
 
-    def cut(self, scope: Scope, count: int | None = None) -> int:
+    def cut(self, scope: Scope, count: int | None = None, why: CutBy = CutBy.DEADLINE) -> int:
         live = [connection for connection in self._live(scope) if not connection.forced]
         if count is None:
             for frontend in self._http_frontends(scope):
@@ -143,13 +151,13 @@ class DataPlane:
             idle = (connection for connection in live if not connection.in_flight)
             live = sorted(idle, key=lambda connection: connection.touched)[:count]
         for connection in live:
-            connection.cut()
+            connection.cut(why)
         return len(live)
 
     def cut_connection(self, id: int) -> bool:
         for ledger in self._ledgers(EVERYTHING):
             if connection := ledger.live.get(id):
-                connection.cut()
+                connection.cut(CutBy.OPERATOR)
                 return True
         return False
 
@@ -182,12 +190,15 @@ class DataPlane:
     def close(self) -> None:
         for number in list(self._ports):
             self.stop_accepting(number)
-        self.cut(EVERYTHING)
+        self.cut(EVERYTHING, why=CutBy.SHUTDOWN)
 
     def _group(self, name: str) -> GroupRotation:
         group = self._groups.get(name)
         if group is None:
-            group = self._groups[name] = GroupRotation(self._make_scheduler, self._clock, self._means.budget)
+            lacking = partial(self._no_server, name)
+            group = self._groups[name] = GroupRotation(
+                self._make_scheduler, self._clock, name, lacking, self._means.budget
+            )
         return group
 
     def _adopt(self, policy: ListenerPolicy) -> Frontend:
@@ -196,6 +207,7 @@ class DataPlane:
         if frontend is None:
             make = _KINDS[policy.protocol]
             frontend = self._frontends[policy.number] = make(policy, group, self._means)
+            frontend.access = self._access
         else:
             frontend.adopt(policy, group)
         return frontend
@@ -247,6 +259,10 @@ class DataPlane:
     def _server_failed(self, member: Member, reason: str) -> None:
         if self._observer is not None:
             self._observer.connect_failed(member.number, reason)
+
+    def _no_server(self, group: str, tried: int, reason: str) -> None:
+        if self._observer is not None:
+            self._observer.no_server(group, tried, reason)
 
 
 def _factory(frontend: Frontend) -> RelayFactory | HttpFactory:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lbtwist.model.plane import ConnectionView, Ending, Member
+from lbtwist.model.plane import ConnectionView, CutBy, Ending, Member
 from lbtwist.net.dispatch import Dispatch
 from lbtwist.net.end import End
 from lbtwist.net.frontend import Frontend
@@ -101,7 +101,7 @@ class Relay(Pair):
         else:
             super().lost(end, orderly=orderly)
 
-    def cut(self) -> None:
+    def cut(self, why: CutBy) -> None:
         """Close both sides (rule 5), because a deadline came or an operator said so."""
         self._ending = Ending.CUT
         self.close()

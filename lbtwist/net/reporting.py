@@ -10,7 +10,7 @@ from twisted.internet.task import LoopingCall
 from twisted.python.failure import Failure
 
 from lbtwist.model.generations import Cut, CutConnection, InRotation, Look, Message, Report, Views
-from lbtwist.model.plane import EVERYTHING, Scope, ScopeKind, Tally
+from lbtwist.model.plane import EVERYTHING, CutBy, Scope, ScopeKind, Tally
 from lbtwist.net.channel import IChannel
 from lbtwist.net.generations import Generations
 
@@ -63,8 +63,8 @@ class Reporting:
     def heard(self, message: Message) -> None:
         """Do what the newer generation wants."""
         match message:
-            case Cut(scope=kind, numbers=numbers, count=count):
-                self._own.cut(Scope(ScopeKind(kind), numbers), count)
+            case Cut(scope=kind, numbers=numbers, count=count, why=why):
+                self._own.cut(Scope(ScopeKind(kind), numbers), count, CutBy(why))
                 self.report()
             case CutConnection(id=id):
                 self._own.cut_connection(id)

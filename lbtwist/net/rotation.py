@@ -39,8 +39,14 @@ class GroupRotation:
         self,
         make_scheduler: Callable[[str], IScheduler],
         clock: IReactorTime,
+        name: str = "",
+        lacking: Callable[[int, str], object] = lambda tried, reason: None,
         budget: Budget | None = None,
     ) -> None:
+        """`lacking` hears of each client that gets no server: how many were tried, and what this process is
+        short of, if that is why."""
+        self.name = name
+        self.lacking = lacking
         self.rotation = Rotation()
         self.under_way: dict[IUnderWay, None] = {}
         self.waiting: OrderedDict[IUnderWay, None] = OrderedDict()

@@ -40,6 +40,7 @@ from lbtwist.service.makers import Makers, make_scheduler, makers
 from lbtwist.service.reloads import Reloads
 from lbtwist.service.shares import Shares
 from lbtwist.service.unfiled import IFiling, Unfiled
+from lbtwist.service.unserved import Unserved
 
 
 @implementer(IDataPlaneObserver)
@@ -142,6 +143,7 @@ class LoadBalancer(MultiService):
         self.host_key: Callable[[], str] = str
         """The fingerprint of the console's host key; empty where there is no console."""
         self._lame_duck = LameDuck(clock)
+        self._unserved = Unserved(plane, clock, wall)
         self._last_drain: RunningDrain | None = None
         self._last_timeout: float | None = None
         self._last_because = Because("signal")
@@ -238,6 +240,9 @@ class LoadBalancer(MultiService):
             if registration := group.members.seated(number):
                 group.health.connect_failed(registration, reason)
                 return
+
+    def no_server(self, group: str, tried: int, reason: str) -> None:
+        self._unserved.tell(group, self.groups.get(group), tried, reason)
 
     def listening(self) -> Deferred[None]:
         """Fires when every listener accepts, or has failed to and said so."""

@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 from lbtwist.errors import Refused
 from lbtwist.interfaces import IDataPlane
 from lbtwist.model.drain import Because, Cause, Drain, Event, State
-from lbtwist.model.plane import Scope
+from lbtwist.model.plane import CutBy, Scope
 from lbtwist.model.receipt import Receipt
 from lbtwist.service.events import Events
 from lbtwist.service.spread import Spread
@@ -81,11 +81,12 @@ class RunningDrain:
         self._await_deadline()
         self.moved()
 
-    def cut(self) -> None:
+    def cut(self, why: CutBy = CutBy.OPERATOR) -> None:
         """End it now: what is live is closed on both sides."""
         self._stop_timer()
         self.drain.on(Event.EXPIRED)
-        self._plane.cut(self.drain.scope)
+        shutdown = Cause.SHUTDOWN in self.drain.causes
+        self._plane.cut(self.drain.scope, why=CutBy.SHUTDOWN if shutdown else why)
 
     def withdraw(self, cause: Cause) -> None:
         """Take a cause away; with the last one the drain is cancelled, and nothing is cut."""
@@ -130,11 +131,11 @@ class RunningDrain:
         if self.left() > 0:
             self._timer = self._clock.callLater(self.left(), self._expire)
         else:
-            self.cut()
+            self.cut(CutBy.DEADLINE)
 
     def _expire(self) -> None:
         self._timer = None
-        self.cut()
+        self.cut(CutBy.DEADLINE)
 
     def _emptied(self, _: None) -> None:
         self._empty = None

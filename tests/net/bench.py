@@ -77,11 +77,15 @@ class Observer:
 
     def __init__(self) -> None:
         self.heard: list[tuple[int, str]] = []
+        self.lacked: list[tuple[str, int, str]] = []
         self.then: Callable[[int], object] = lambda number: None
 
     def connect_failed(self, number: int, reason: str) -> None:
         self.heard.append((number, reason))
         self.then(number)
+
+    def no_server(self, group: str, tried: int, reason: str) -> None:
+        self.lacked.append((group, tried, reason))
 
 
 class Bench:

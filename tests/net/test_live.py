@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from twisted.internet.defer import CancelledError, Deferred
 
-from lbtwist.model.plane import ConnectionView, Ending, Tally
+from lbtwist.model.plane import ConnectionView, CutBy, Ending, Tally
 from lbtwist.net.live import Lease, Ledger
 
 
@@ -20,7 +20,7 @@ class Connection:
         self.received = received
         self.sent = sent
 
-    def cut(self) -> None:
+    def cut(self, why: CutBy) -> None:
         raise AssertionError("nobody asked for it")
 
     def watch_idle(self) -> None:

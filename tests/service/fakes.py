@@ -12,12 +12,13 @@ from twisted.internet.task import Clock
 from zope.interface import implementer
 
 from lbtwist.errors import BindError
-from lbtwist.interfaces import IDataPlane, IDataPlaneObserver
+from lbtwist.interfaces import IAccessObserver, IDataPlane, IDataPlaneObserver
 from lbtwist.model.endpoint import Endpoint
 from lbtwist.model.figures import Figures, GroupFigures, ListenerFigures
 from lbtwist.model.plane import (
     EVERYTHING,
     ConnectionView,
+    CutBy,
     Ending,
     ListenerPolicy,
     Member,
@@ -97,6 +98,9 @@ class FakeDataPlane:
         self.taken: list[Endpoint] = []
         """Endpoints that somebody else has."""
         self.observer: IDataPlaneObserver | None = None
+        self.access: IAccessObserver | None = None
+        self.cuts: list[CutBy] = []
+        """Why connections were cut, in the order of the cuts."""
         self.rotations: dict[str, Rotation] = {}
         self.policies: dict[int, ListenerPolicy] = {}
         self.bound: dict[int, Endpoint] = {}
@@ -170,6 +174,9 @@ class FakeDataPlane:
     def observe(self, observer: IDataPlaneObserver) -> None:
         self.observer = observer
 
+    def log_access(self, observer: IAccessObserver | None) -> None:
+        self.access = observer
+
     def bind(self, number: int, endpoint: Endpoint) -> None:
         if any(endpoint.overlaps(other) for other in [*self.taken, *self.bound.values()]):
             raise BindError(f"{endpoint}: address already in use")
@@ -221,7 +228,8 @@ class FakeDataPlane:
         waiting.append(waiter)
         return waiter
 
-    def cut(self, scope: Scope, count: int | None = None) -> int:
+    def cut(self, scope: Scope, count: int | None = None, why: CutBy = CutBy.DEADLINE) -> int:
+        self.cuts.append(why)
         live = [connection for connection in self._live(scope) if not connection.closing]
         longest_idle = sorted(live, key=lambda connection: connection.touched)
         chosen = longest_idle if count is None else longest_idle[:count]

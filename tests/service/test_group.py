@@ -8,7 +8,7 @@ from lbtwist.errors import Refused
 from lbtwist.model.config import Rejoin
 from lbtwist.model.drain import NEVER, Because
 from lbtwist.model.members import Wanted
-from lbtwist.model.plane import Rotation, Scope
+from lbtwist.model.plane import CutBy, Rotation, Scope
 from lbtwist.model.registration import Admin, Origin
 from tests.service.bench import ADA, House, address, group_settings
 
@@ -46,9 +46,9 @@ def test_rule_9_the_rotation_without_it_is_published_before_its_drain_begins(
         told.append(("rotate", rotation.members))
         rotate(group, rotation)
 
-    def see_cut(scope: Scope, count: int | None = None) -> int:
+    def see_cut(scope: Scope, count: int | None = None, why: CutBy = CutBy.DEADLINE) -> int:
         told.append(("cut", scope))
-        return cut(scope, count)
+        return cut(scope, count, why)
 
     monkeypatch.setattr(house.plane, "rotate", see_rotation)
     monkeypatch.setattr(house.plane, "cut", see_cut)

@@ -15,7 +15,9 @@ from lbtwist.net.end import IEndTransport
 from lbtwist.net.http.deadline import Deadline
 from lbtwist.net.http.exchange import Exchange
 from lbtwist.net.http.frontend import HttpFrontend
+from lbtwist.net.http.logged import LoggedExchange
 from lbtwist.net.http.linger import LINGER, Lingering
+from lbtwist.net.logged import told_client, turned_away
 from lbtwist.net.pair import CLOSE_TIMEOUT
 from lbtwist.net.sending import queued
 from lbtwist.net.sockaddr import shown
@@ -34,6 +36,7 @@ class ClientConnection(Protocol):
     """
 
     transport: IEndTransport
+    _address = ""
 
     def __init__(self, frontend: HttpFrontend, host: str) -> None:
         """`host` is the client's IP address; empty where it has none (a Unix socket)."""
@@ -58,7 +61,14 @@ class ClientConnection(Protocol):
     @property
     def address(self) -> str:
         """Where it comes from, as shown."""
-        return shown(self.transport.getPeer())
+        if not self._address:
+            self._address = told_client(self.host, self.transport.getPeer())
+        return self._address
+
+    @property
+    def held(self) -> bool:
+        """Bytes for it wait in our memory, because it does not take them."""
+        return self._held
 
     @property
     def may_stay(self) -> bool:
@@ -85,6 +95,9 @@ class ClientConnection(Protocol):
         self.transport.registerProducer(self, True)
         if self._frontend.full:
             self._frontend.ledger.failed += 1
+            if self._frontend.access is not None:
+                peer = self.transport.getPeer()
+                self._frontend.access.over(turned_away(self._frontend, self.host, peer, 503))
             self._say(503, None, None, keep=False)
             self._linger(LINGER)
         else:
@@ -259,7 +272,9 @@ class ClientConnection(Protocol):
         frontend = self._frontend
         exchange = self._exchange
         if new := exchange is None:
-            exchange = self._exchange = Exchange(self, frontend)
+            access = frontend.access
+            exchange = Exchange(self, frontend) if access is None else LoggedExchange(self, frontend, access)
+            self._exchange = exchange
         assert exchange is not None
         try:
             parsed = parse_request_head(self._buffer, frontend.policy.proxy_name, frontend.strict_path)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from twisted.logger import Logger
 
-from lbtwist.model.plane import ConnectionView, Ending, Member
+from lbtwist.model.plane import ConnectionView, CutBy, Ending, Member
 from lbtwist.model.routing import Rule
 from lbtwist.net.dialing import TIMED_OUT
 from lbtwist.net.http.assignment import LOST, Assignment
@@ -231,8 +231,7 @@ class Exchange(Assignment):
             onward_response(head, request, policy.proxy_name, frontend.date, True, self._set_cookie())
         )
         assert self._lease is not None and self._member is not None
-        tunnel = Tunnel(
-            frontend,
+        tunnel = self._tunnel(
             Handshake(
                 self.id,
                 self._opened,
@@ -243,7 +242,7 @@ class Exchange(Assignment):
                 self._member,
                 self._place,
                 self._lease,
-            ),
+            )
         )
         self._over = True
         frontend.clients.replace(self._client, tunnel)
@@ -328,7 +327,7 @@ class Exchange(Assignment):
         else:
             self._answer(408 if self.awaiting_body and not self._server_held else 504)
 
-    def cut(self) -> None:
+    def cut(self, why: CutBy) -> None:
         """A deadline came, or an operator said so (rules 6 and 7)."""
         if self._over:
             return
@@ -394,6 +393,9 @@ class Exchange(Assignment):
         self._frontend.responses.count(status)
         if self._sent_at:
             counts.header.observe(now - self._sent_at)
+
+    def _tunnel(self, handshake: Handshake) -> Tunnel:
+        return Tunnel(self._frontend, handshake)
 
     def _write(self, out: bytes) -> None:
         self.sent += len(out)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from lbtwist.model.plane import ConnectionView, Ending, Member
+from lbtwist.model.plane import ConnectionView, CutBy, Ending, Member
 from lbtwist.net.end import End, IEndTransport
 from lbtwist.net.http.farewell import Farewell, WebSocketEnd
 from lbtwist.net.http.frontend import HttpFrontend
@@ -99,7 +99,7 @@ class Tunnel(Pair):
         self._part_if_answered()
         super().lost(end, orderly=orderly)
 
-    def cut(self) -> None:
+    def cut(self, why: CutBy) -> None:
         """Tell both sides with a Close frame, and close when they have answered (rule 51)."""
         if self.forced:
             return

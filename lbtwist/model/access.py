@@ -1,0 +1,100 @@
+"""What a data plane tells of one request, tunnel or connection that is over: a line of the access log."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import NamedTuple
+
+from lbtwist.model.plane import CutBy
+
+NOT_REACHED = -1.0
+"""A time of something that has not happened."""
+
+
+class End(Enum):
+    """How it has ended, in one word."""
+
+    DONE = "done"
+    CLIENT_ABORT = "client_abort"
+    CLIENT_TIMEOUT = "client_timeout"
+    """No head, no byte of a body, or nothing taken for too long; tcp: nothing moved either way."""
+    SERVER_ABORT = "server_abort"
+    """The server has closed too early, or does not speak HTTP."""
+    SERVER_TIMEOUT = "server_timeout"
+    CONNECT_FAILED = "connect_failed"
+    CONNECT_TIMEOUT = "connect_timeout"
+    NO_SERVER = "no_server"
+    """None was in rotation, or each was full."""
+    REFUSED = "refused"
+    """It was no request that is understood here."""
+    OVER_LIMIT = "over_limit"
+    """The listener had as many clients as it may."""
+    RULE = "rule"
+    """A rule has answered it."""
+    TUNNEL_TIMEOUT = "tunnel_timeout"
+    DRAIN_DEADLINE = "drain_deadline"
+    OPERATOR_CUT = "operator_cut"
+    SHUTDOWN_CUT = "shutdown_cut"
+
+
+CUTS = {
+    CutBy.DEADLINE: End.DRAIN_DEADLINE,
+    CutBy.OPERATOR: End.OPERATOR_CUT,
+    CutBy.SHUTDOWN: End.SHUTDOWN_CUT,
+}
+
+
+class Access(NamedTuple):
+    """One that is over. Times are seconds; NOT_REACHED where it did not come to that."""
+
+    time: float
+    """When it began, since 1970: the accept, or the first byte of a request."""
+    protocol: str
+    """`tcp`, `http`, or `websocket`: a tunnel."""
+    listener: str
+    group: str
+    """Empty where none was asked for a server."""
+    server: str
+    """The registration's label, `app/ecs01#7`; empty while none was connected."""
+    client: str
+    """Who has connected, with the port."""
+    real_client: str
+    """The client's IP address, by proxies that are trusted; empty where it has none."""
+    method: bytes
+    """Empty where no head was understood; as are `host`, `target` and `version`."""
+    host: bytes
+    target: bytes
+    """As it was received, with the query."""
+    version: bytes
+    """1.1 or 1.0."""
+    status: int
+    """What the client was answered; 0 for nothing."""
+    received: int
+    """Bytes from the client, as the tallies count them."""
+    sent: int
+    """Bytes to the client, as the tallies count them: without answers of our own."""
+    head: float
+    """http: from the first byte of the request to its whole head."""
+    queue: float
+    """From then, or the accept, to the connect that was made: waiting for room, and for servers that
+    failed."""
+    connect: float
+    """That connect; 0 over a connection that was kept."""
+    response: float
+    """http: from there to the whole head of the server's final response."""
+    total: float
+    retries: int
+    """Further servers that were tried."""
+    reused: bool
+    """The server's connection was kept from another request."""
+    connections: int
+    """The listener's at the end, itself included; of http, those with a request."""
+    at_server: int
+    """The same of the server; 0 without one."""
+    queued: int
+    """How many wait for a server of the group."""
+    end: End
+
+    @property
+    def over_http(self) -> bool:
+        return self.protocol != "tcp"

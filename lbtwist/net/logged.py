@@ -1,0 +1,145 @@
+"""A relay whose connection is a line of the access log. Where there is none, nothing is noted for it."""
+
+from __future__ import annotations
+
+from lbtwist.interfaces import IAccessObserver
+from lbtwist.model.access import CUTS, NOT_REACHED, Access, End
+from lbtwist.model.plane import CutBy, Member
+from lbtwist.net.dialing import TIMED_OUT
+from lbtwist.net.end import End as RelayEnd
+from lbtwist.net.frontend import Frontend
+from lbtwist.net.relay import UNUSED, Relay
+from lbtwist.net.sockaddr import shown
+
+
+class LoggedRelay(Relay):
+    """One client's connection, told to `access` at its end."""
+
+    __slots__ = ("_access", "_how", "_failure", "_last", "_dialed_at", "_got_at")
+
+    def __init__(self, id: int, frontend: Frontend, client_host: str, access: IAccessObserver) -> None:
+        super().__init__(id, frontend, client_host)
+        self._access = access
+        self._how: End | None = None
+        self._failure = ""
+        self._last: Member | None = None
+        self._dialed_at = 0.0
+        self._got_at = 0.0
+
+    def server_protocol(self, member: Member) -> RelayEnd:
+        assert self._dispatch is not None
+        self._last = member
+        self._dialed_at, self._got_at = self._dispatch.dialed_at, self._frontend.seconds()
+        return super().server_protocol(member)
+
+    def server_failed(self, member: Member, reason: str) -> None:
+        self._last, self._failure = member, reason
+        super().server_failed(member, reason)
+
+    def no_server(self) -> None:
+        assert self._dispatch is not None
+        self._tried = self._dispatch.tried
+        self._how = unserved(self._failure)
+        super().no_server()
+
+    def lost(self, end: RelayEnd, *, orderly: bool) -> None:
+        if not (orderly or self._closing or self._how):
+            if end is self._client:
+                self._how = End.CLIENT_ABORT
+            elif end is self._server and not self._unused:
+                self._how = End.SERVER_ABORT
+        super().lost(end, orderly=orderly)
+
+    def cut(self, why: CutBy) -> None:
+        self._how = CUTS[why]
+        super().cut(why)
+
+    def expire(self) -> None:
+        self._how = End.CLIENT_TIMEOUT
+        super().expire()
+
+    def _fail_over(self) -> None:
+        self._failure = UNUSED
+        super()._fail_over()
+
+    def _finish(self) -> None:
+        self._access.over(self._record())
+        super()._finish()
+
+    def _record(self) -> Access:
+        frontend, member, opened = self._frontend, self._member, self._opened
+        now = frontend.seconds()
+        last = member or self._last
+        return Access(
+            time=frontend.means.wall() - (now - opened),
+            protocol="tcp",
+            listener=frontend.policy.name,
+            group=self._group.name,
+            server=last.label if last else "",
+            client=told_client(self.client_host, self._client.transport.getPeer()),
+            real_client=self.client_host,
+            method=b"",
+            host=b"",
+            target=b"",
+            version=b"",
+            status=0,
+            received=self.received,
+            sent=self.sent,
+            head=NOT_REACHED,
+            queue=self._dialed_at - opened if member else NOT_REACHED,
+            connect=self._got_at - self._dialed_at if member else NOT_REACHED,
+            response=NOT_REACHED,
+            total=now - opened,
+            retries=max(0, len(self._tried) - 1),
+            reused=False,
+            connections=len(frontend.ledger.live),
+            at_server=len(frontend.ledger_of(member).live) if member else 0,
+            queued=len(self._group.waiting),
+            end=self._how or (End.DONE if member else End.CLIENT_ABORT),
+        )
+
+
+def unserved(failure: str) -> End:
+    """How it ends without a server, where `failure` is why the last one that was tried failed."""
+    if not failure:
+        return End.NO_SERVER
+    return End.CONNECT_TIMEOUT if failure == TIMED_OUT.reason else End.CONNECT_FAILED
+
+
+def told_client(host: str, peer: object) -> str:
+    """Address and port of a client at the IP address `host`, as shown."""
+    port = getattr(peer, "port", None)
+    if port is None:
+        return shown(peer)
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def turned_away(frontend: Frontend, host: str, peer: object, status: int) -> Access:
+    """A client that was one too many."""
+    return Access(
+        time=frontend.means.wall(),
+        protocol=frontend.policy.protocol,
+        listener=frontend.policy.name,
+        group="",
+        server="",
+        client=told_client(host, peer),
+        real_client=host,
+        method=b"",
+        host=b"",
+        target=b"",
+        version=b"",
+        status=status,
+        received=0,
+        sent=0,
+        head=NOT_REACHED,
+        queue=NOT_REACHED,
+        connect=NOT_REACHED,
+        response=NOT_REACHED,
+        total=0.0,
+        retries=0,
+        reused=False,
+        connections=len(frontend.ledger.live),
+        at_server=0,
+        queued=0,
+        end=End.OVER_LIMIT,
+    )
