@@ -85,10 +85,11 @@ def makeService(options: Options) -> IService:
     """The load balancer that the options ask for."""
     from twisted.internet import reactor
 
-    from lbtwist.service.process import share_the_interpreter, use_monotonic_clock
+    from lbtwist.service.process import keep_the_start, share_the_interpreter, use_monotonic_clock
 
     sys.excepthook = _one_line
     use_monotonic_clock(reactor)
+    keep_the_start(reactor)
     share_the_interpreter()
     if options["demo"]:
         from lbtwist.demo.assembly import demo
