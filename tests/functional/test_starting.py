@@ -44,7 +44,8 @@ def start(directory: Path, mode: str, *options: str) -> subprocess.CompletedProc
 
 def assert_one_line(done: subprocess.CompletedProcess[str], *words: str) -> None:
     assert done.returncode == 1
-    lines = [line for line in done.stdout.splitlines() if "#info]" not in line]
+    # Twisted's own lines of what was started before have no level.
+    lines = [line for line in done.stdout.splitlines() if "#info]" not in line and "[-]" not in line]
     (line,) = [*lines, *done.stderr.splitlines()]
     assert "twistd lb: " in line
     assert [word for word in words if word not in line] == []
@@ -84,6 +85,20 @@ def test_a_port_in_use(directory: Path, mode: str) -> None:
         port = taken.getsockname()[1]
         (directory / "lb.toml").write_text(FILE.format(port=port))
         assert_one_line(start(directory, mode), f"127.0.0.1:{port}", "in use")
+
+
+@each_mode
+@pytest.mark.parametrize("face", ["console", "status"])
+def test_a_port_in_use_that_people_and_machines_look_in_by(directory: Path, mode: str, face: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        endpoint = f"127.0.0.1:{taken.getsockname()[1]}"
+        text = FILE.format(port=0) + '[status]\nendpoint = "127.0.0.2:0"\n'
+        before = {"console": '"127.0.0.1:0"\nadmin', "status": '"127.0.0.2:0"'}[face]
+        assert before in text
+        (directory / "lb.toml").write_text(
+            text.replace(before, before.replace(before.split('"')[1], endpoint))
+        )
+        assert_one_line(start(directory, mode), endpoint, "in use")
 
 
 @pytest.mark.parametrize("check", [True, False], ids=["check", "start"])
