@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Callable
 
 import pytest
 from twisted.internet.task import Clock
@@ -13,7 +14,7 @@ from lbtwist.service.process import keep_the_start
 class Reactor(Clock):
     """Runs when the test says so."""
 
-    def callWhenRunning(self, call: object) -> None:
+    def callWhenRunning(self, call: Callable[[], object]) -> None:
         self.callLater(0, call)
 
 
