@@ -49,7 +49,7 @@ def test_rules_61_and_65_a_host_in_maintenance_comes_back_by_itself(tmp_path: Pa
             lb.ask("set", "server_groups.other.min_healthy", "1")
             assert "other would be left with 0" in lb.ssh("maint", "--host", host).stderr
             assert [row["admin"] for row in lb.ask("servers")] == ["ready"] * 3
-            lb.ask("unset", "server_groups.other.min_healthy")
+            lb.ask("revert", "server_groups.other.min_healthy")
 
             began = time.monotonic()
             lb.ask("maint", "--host", host, "--for", str(RETURN), "--timeout", str(TIMEOUT))
