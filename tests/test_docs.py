@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import configparser
 import inspect
 import json
 import re
@@ -39,6 +40,8 @@ from tests.functional.test_scheduler_plugin import PLUGIN
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+GUIDES = ("from-haproxy.md", "from-nginx.md", "from-the-clouds.md")
+MANUAL = ROOT / "docs" / "lbtwist.8"
 UNIT = ROOT / "etc" / "lbtwist.service"
 TWISTD = Path(sysconfig.get_path("scripts"), "twistd")
 SHAPES: Mapping[str, Callable[..., object]] = {
@@ -195,8 +198,9 @@ def test_a_verb_is_told_with_its_usage_options_and_role(name: str) -> None:
 
 
 def test_the_verbs_in_examples_exist() -> None:
-    """`lb VERB` of the README and the operations page."""
-    for page in ("README.md", "docs/operations.md"):
+    """`lb VERB` of the README, the operations page and the guides."""
+    guides = [f"docs/{name}" for name in (*GUIDES, "troubleshooting.md")]
+    for page in ("README.md", "docs/operations.md", *guides):
         used = re.findall(r"(?:`|^\$ )lb ([a-z]+)", read(page), re.MULTILINE)
         assert used
         assert set(used) <= set(VERBS)
@@ -353,11 +357,82 @@ def test_rules_that_are_named_are_told(page: Path) -> None:
 
 
 def test_every_option_of_the_command_line_is_told_and_no_other() -> None:
-    options = Options()
-    taken = {"--" + str(row[0]) for row in (*options.optParameters, *options.optFlags)}
     table = section(read("docs/operations.md"), "The command line")
     told = {option for cell in first_cells(table) for option in re.findall(r"--\w+", cell)}
-    assert told == taken
+    assert told == taken_options()
+
+
+def taken_options() -> set[str]:
+    options = Options()
+    return {"--" + str(row[0]) for row in (*options.optParameters, *options.optFlags)}
+
+
+@pytest.mark.parametrize("guide", GUIDES)
+def test_guides_name_settings_that_there_are(guide: str) -> None:
+    """Whatever stands in a column `here` and is no command: each word of it is one of configuration.md."""
+    known = set(re.findall(r"\w+", read("docs/configuration.md")))
+    settings = [
+        each for each in words_here(read(f"docs/{guide}")) if re.fullmatch(r"[a-z_.A-Z =\"0-9]+", each)
+    ]
+    assert len(settings) > 20
+    assert [each for each in settings if not set(re.findall(r"[a-z_]{2,}", each)) <= known] == []
+
+
+def words_here(text: str) -> Iterator[str]:
+    """What stands in backquotes in the columns `here` of the tables in `text`, but commands and signals."""
+    column = None
+    for line in text.splitlines():
+        cells = [cell.strip() for cell in line.split("|")] if line.startswith("|") else []
+        column = (cells.index("here") if "here" in cells else column) if cells else None
+        if column is not None:
+            told = words(cells[column])
+            yield from (word for word in told if not re.match(r"(lb|twistd|systemctl|SIG)\b", word))
+
+
+@pytest.mark.functional
+def test_haproxy_takes_the_example_of_its_guide(tmp_path: Path) -> None:
+    (example,) = examples(ROOT / "docs" / "from-haproxy.md", "haproxy")
+    (tmp_path / "haproxy.cfg").write_text(example, encoding="utf-8")
+    run_tool("haproxy", "-c", "-f", tmp_path / "haproxy.cfg")
+
+
+@pytest.mark.functional
+def test_nginx_takes_the_example_of_its_guide(tmp_path: Path) -> None:
+    (example,) = examples(ROOT / "docs" / "from-nginx.md", "nginx")
+    stream = Path("/usr/lib/nginx/modules/ngx_stream_module.so")
+    load = f"load_module {stream};\n" if stream.exists() else ""
+    (tmp_path / "nginx.conf").write_text(f"{load}pid {tmp_path}/pid;\n{example}", encoding="utf-8")
+    run_tool("nginx", "-t", "-e", tmp_path / "errors", "-c", tmp_path / "nginx.conf")
+
+
+def test_the_manual_tells_every_option_signal_and_code() -> None:
+    text = MANUAL.read_text(encoding="utf-8")
+    options = {
+        "--" + name for name in re.findall(r"^\.It (?:Fl c , )?Fl -(\w+)(?: Ar file)?$", text, re.MULTILINE)
+    }
+    assert options == taken_options()
+    table = section(read("docs/operations.md"), "Signals")
+    assert set(re.findall(r"SIG(?!NALS)[A-Z0-9]+", text)) == set(re.findall(r"SIG(?!NALS)[A-Z0-9]+", table))
+    codes = re.findall(r"([0-9]+) [a-zC]", text.partition("codes of their own:")[2].partition("\n.Sh")[0])
+    assert [int(code) for code in codes] == [*Exit, INTERRUPTED]
+
+
+def test_the_manual_s_example_is_the_smallest_file() -> None:
+    (example,) = re.findall(
+        r"^(\[listeners.+?)^\.Ed", MANUAL.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
+    assert parse(tomllib.loads(example)).listeners
+
+
+def test_the_manual_is_installed() -> None:
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg", encoding="utf-8")
+    assert setup["options.data_files"]["share/man/man8"].split() == [str(MANUAL.relative_to(ROOT))]
+
+
+@pytest.mark.functional
+def test_the_manual_is_without_a_mistake() -> None:
+    assert run_tool("groff", "-mdoc", "-Tutf8", "-ww", "-z", MANUAL) == ""
 
 
 def test_the_configuration_of_etc_is_named_and_whole() -> None:
@@ -391,10 +466,14 @@ def unit(tmp_path: Path) -> Path:
 
 
 def systemd_analyze(*arguments: str | Path) -> str:
-    """What it says; skips where it is not installed."""
-    tool = shutil.which("systemd-analyze")
+    return run_tool("systemd-analyze", *arguments)
+
+
+def run_tool(name: str, *arguments: str | Path) -> str:
+    """What it says; skips where it is not installed, fails where it ends with another status than 0."""
+    tool = shutil.which(name)
     if tool is None:
-        pytest.skip("systemd-analyze is not installed")
+        pytest.skip(f"{name} is not installed")
     done = subprocess.run(
         [tool, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60
     )
