@@ -417,6 +417,8 @@ class ServerGroup(Service):
         joined = False
         if registration.membership is Membership.GONE:
             joined = self.members.discard(registration)
+            # Who has just removed it is still told of it.
+            registration.past += self._plane.tally(registration.scope)
             self._plane.forget(registration.scope)
             self._tell_emptied()
         self.health.end(registration)
