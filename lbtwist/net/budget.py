@@ -76,6 +76,7 @@ class Budget:
         """So many clients and descriptors from now on; `reason` says why no more."""
         self.limit, self.room, self._reason = limit, room, reason
         self._weigh()
+        self.make_room()
 
     def watch(self, admitting: Admitting) -> None:
         """It accepts clients, and is to be held back when there is no room."""

@@ -43,7 +43,6 @@ class IdleConnections:
         self._budget.spare[connection] = (self, number)
         if len(waiting) > limit:
             self._dismiss(waiting.pop(0))
-        self._budget.make_room()
 
     def remove(self, number: int, connection: Kept) -> None:
         """It is closed; nothing happens where it has no place."""

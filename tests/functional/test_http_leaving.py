@@ -43,7 +43,7 @@ def tunnel(lb: Balancer) -> websocket.WebSocket:
     host, port = lb.address
     opened = websocket.create_connection(f"ws://{host}:{port}/websocket", timeout=10)
     opened.send("first")
-    assert opened.recv().endswith(": first")
+    assert str(opened.recv()).endswith(": first")
     return opened
 
 
@@ -76,7 +76,7 @@ def test_rule_70_all_that_ends_in_time_is_whole_and_the_rest_is_cut_by_the_rules
         lb.wait_for_log("drain of load balancer")
         for each in (leaves, stays):
             each.send("second")
-            assert each.recv().endswith(": second")
+            assert str(each.recv()).endswith(": second")
         leaves.close()
         opcode, frame = stays.recv_data()
         assert (opcode, int.from_bytes(frame[:2], "big")) == (websocket.ABNF.OPCODE_CLOSE, GOING_AWAY)

@@ -130,11 +130,12 @@ def test_idle_connections_are_given_up_first_the_one_that_waits_longest_before_t
     assert budget.spare == {}
 
 
-def test_one_more_that_is_kept_takes_the_place_of_another() -> None:
-    budget, _ = allowed(10, room=2)
+def test_less_room_is_made_by_giving_up_idle_connections() -> None:
+    budget, _ = allowed(10, room=3)
     pool, kept = IdleConnections(budget), [Kept(), Kept(), Kept()]
     for connection in kept:
         pool.put(1, connection, 10)
+    budget.allow(10, 2, "")
     assert [each.dismissed for each in kept] == [True, False, False]
 
 
@@ -188,3 +189,26 @@ def test_http_clients_count_with_a_request_and_without() -> None:
     bench.pass_time(5)
     assert (budget.clients, len(budget.spare)) == (0, 0)
     assert bench.timers == 0
+
+
+def test_an_idle_connection_to_one_server_gives_way_to_a_new_one_to_another() -> None:
+    bench = Bench()
+    budget = bench.plane._means.budget
+    budget.allow(1, 2, "")
+    bench.listen(protocol="http", request_timeout=60, header_timeout=10)
+    bench.servers(1, 2)
+    bench.rotate(member(1), member(2), scheduler="rr", keepalive=1)
+    client = bench.client()
+    for server in (1, 2):
+        client.transport.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        bench.settle()
+        (end,) = bench.accepted[server]
+        if server == 1:
+            end.transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+            bench.settle()
+            assert len(budget.spare) == 1
+    assert (budget.clients, budget.busy, len(budget.spare)) == (1, 1, 0)
+    assert "read lost" in bench.accepted[1][0].events
+    client.transport.abortConnection()
+    bench.settle()
+    assert (budget.clients, budget.busy) == (0, 0)

@@ -17,6 +17,7 @@ from twisted.python.failure import Failure
 from zope.interface.verify import verifyObject
 
 from lbtwist.net.binding import bind_tcp, bind_unix
+from lbtwist.net.budget import Budget
 from lbtwist.net.listening import BURST, PAUSE, ListeningPort
 from lbtwist.net.poller import Poller
 from tests.net.fakes import StillReactor
@@ -50,7 +51,8 @@ class Scene:
         self.factory = Service()
         self.address = listening.getsockname()
         self.family = listening.family
-        self.port = ListeningPort(self.poller, listening, self.factory, self.reactor)
+        self.budget = Budget()
+        self.port = ListeningPort(self.poller, listening, self.factory, self.reactor, budget=self.budget)
         self.clients: list[socket.socket] = []
 
     def client(self) -> socket.socket:
@@ -203,6 +205,29 @@ def test_without_descriptors_it_waits_and_says_so_once(scene: Scene, flush_logge
     client.send(b"x")
     scene.reactor.turn()
     assert scene.factory.served[0].count == 1
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_one_that_waits_for_descriptors_goes_on_when_there_is_room_and_not_before(
+    scene: Scene, flush_logged_errors: Flush, full: bool
+) -> None:
+    scene.budget.allow(1, 100, "")
+    scene.client()
+    with few_descriptors():
+        scene.poller.doRead()
+    scene.budget.enter()
+    if not full:
+        scene.budget.leave()
+    scene.reactor.turn()
+    assert scene.factory.served == []
+    scene.reactor.advance(PAUSE)
+    scene.reactor.turn()
+    assert len(scene.factory.served) == (0 if full else 1)
+    if full:
+        scene.budget.leave()
+        scene.reactor.turn()
+        assert len(scene.factory.served) == 1
+    flush_logged_errors()
 
 
 def test_each_shortage_is_said(scene: Scene, flush_logged_errors: Flush) -> None:

@@ -19,6 +19,7 @@ from lbtwist.errors import BindError
 from lbtwist.model.address import Address, parse_address
 from lbtwist.model.endpoint import Endpoint, parse_endpoint
 from lbtwist.net.budget import Budget
+from lbtwist.net.paced import PAUSE
 from lbtwist.net.poller import Poller
 from lbtwist.net.port import DirectPort, IPort, TwistedPort, empty_backlog, open_port
 from tests.net.recorder import Recorder
@@ -307,3 +308,44 @@ async def test_twisteds_ports_are_closed_while_they_rest(ground: Ground) -> None
     await port.close()
     await turns()
     assert accepted.count == 1  # rule 70: the backlog is accepted first
+
+
+@twisted
+@pytest_twisted.ensureDeferred
+async def test_twisteds_ports_do_not_rest_when_a_client_is_turned_away(ground: Ground) -> None:
+    port, accepted, address = await served(ground)
+    accepted.buildProtocol = lambda addr: None  # type: ignore[method-assign]
+    client = ground.connect(address)
+    await turns()
+    assert client.recv(1) == b""
+    assert cast(Any, port)._port in reactor.getReaders()
+    await port.close()
+
+
+@twisted
+@pytest.mark.parametrize("full", ["before it goes on", "when it goes on"])
+@pytest_twisted.ensureDeferred
+async def test_twisteds_ports_that_rest_go_on_when_there_is_room_and_not_before(
+    ground: Ground, full: str
+) -> None:
+    budget = Budget()
+    budget.allow(1, 100, "")
+    port = open_port(ground.endpoint, ground.poller, reactor, budget=budget)
+    await port.accept(Accepted())
+    pace = cast(Any, port)._pace
+    accept, pace._accept = pace._accept, lambda: None
+    ground.connect(parse_address(port.address()))
+    await turns()
+    budget.enter()
+    if full == "when it goes on":
+        await deferLater(reactor, 2 * PAUSE, int)
+        assert pace._rest is None
+    else:
+        budget.leave()
+    assert cast(Any, port)._port not in reactor.getReaders()
+    pace._accept = accept
+    if full == "when it goes on":
+        budget.leave()
+        assert cast(Any, port)._port in reactor.getReaders()
+    await port.close()
+    await turns()

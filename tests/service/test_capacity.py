@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from twisted.internet.defer import succeed
 
 from lbtwist.net.budget import UNLIMITED
 from lbtwist.service.capacity import capacity, reserve
+from lbtwist.service.loading import Loaded
+from lbtwist.service.reload import Reloader
 from lbtwist.service.verbs.looking import listeners, status
 from lbtwist.service.verbs.verb import Call
 from tests.service.bench import Bench, config
@@ -57,3 +60,13 @@ def test_verbs_tell_why_nothing_is_accepted() -> None:
     assert problem in status(call).data["problems"]
     bench.balancer.listeners["web"].stop_accepting()
     assert [(row["state"], row["problem"]) for row in listeners(call).data] == [("closed", "")]
+
+
+def test_a_reload_moves_the_limit_of_a_process_that_runs() -> None:
+    bench = Bench(TOML.format(limit=5))
+    bench.balancer.descriptors = 1024
+    assert bench.balancer.budget.limit == 5
+    for limit, clients in ((3, 3), (0, 478)):
+        new = config(TOML.format(limit=limit))
+        Reloader(bench.balancer, lambda new=new: succeed(Loaded(new))).reload()  # type: ignore[misc]
+        assert bench.balancer.budget.limit == clients
