@@ -70,7 +70,8 @@ def test_rule_4_a_removed_server_without_connections_is_gone_when_the_verb_retur
 
 
 def test_what_a_server_has_had_is_told_to_who_removes_it(bench: Bench) -> None:
-    bench.connect("app/ecs01#2").end()
+    bench.connect("app/ecs01#2")
+    bench.plane.on(2)[0].end()
     result = taking_out.remove(bench.call(), ["app/ecs01"])
     assert isinstance(result, Result)
     assert [(row["state"], row["connections"], row["total"]) for row in result.data] == [("gone", 0, 1)]
