@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import configparser
 import inspect
 import json
 import re
@@ -422,12 +421,6 @@ def test_the_manual_s_example_is_the_smallest_file() -> None:
         r"^(\[listeners.+?)^\.Ed", MANUAL.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
     )
     assert parse(tomllib.loads(example)).listeners
-
-
-def test_the_manual_is_installed() -> None:
-    setup = configparser.ConfigParser()
-    setup.read(ROOT / "setup.cfg", encoding="utf-8")
-    assert setup["options.data_files"]["share/man/man8"].split() == [str(MANUAL.relative_to(ROOT))]
 
 
 @pytest.mark.functional

@@ -128,11 +128,12 @@ def test_the_plugin_loads_neither_lbtwist_nor_a_reactor() -> None:
     assert not {"lbtwist", "twisted.internet.reactor"} & set(loaded)
 
 
-def test_the_wheel_holds_the_package_and_the_plugin_alone(source: Path, built: Path) -> None:
+def test_the_wheel_holds_the_package_the_plugin_and_the_manual_alone(source: Path, built: Path) -> None:
     (wheel,) = built.glob("*.whl")
     names = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     ours = {str(path.relative_to(source)) for path in (source / "lbtwist").rglob("*.py")}
-    assert names == ours | {"lbtwist/py.typed", "twisted/plugins/lbtwist_plugin.py"}
+    manual = f"lbtwist-{VERSION}.data/data/share/man/man8/lbtwist.8"
+    assert names == ours | {"lbtwist/py.typed", "twisted/plugins/lbtwist_plugin.py", manual}
 
 
 def test_the_sdist_holds_what_make_test_needs(built: Path) -> None:
