@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 from pathlib import Path
 
 from tests.functional.balancer import Balancer
+from tests.functional.http_harness import Wrk
 from tests.functional.process import PATIENCE
 from tests.functional.waiting import eventually
+
+READY_WITHIN = 35.0
+"""Seconds that an upgrade may take: as many as it is given, and some."""
+LONGEST = 300
+"""Seconds."""
 
 
 def alive(pid: int) -> bool:
@@ -39,8 +46,13 @@ class Generations(Balancer):
         return self.pids[-1]
 
     @property
+    def started(self) -> list[int]:
+        """Those that were started, be they ready or not."""
+        return [int(pid) for pid in re.findall(r"new generation starts, process ([0-9]+)", self.log)]
+
+    @property
     def running(self) -> bool:
-        return self.process.poll() is None or any(map(alive, self.pids[1:]))
+        return self.process.poll() is None or any(map(alive, self.started))
 
     def signal(self, number: signal.Signals) -> None:
         """To the newest."""
@@ -56,7 +68,7 @@ class Generations(Balancer):
         """By signal, to the next generation that is ready; returns the pid of the one before."""
         before = self.pid
         self.signal(signal.SIGUSR2)
-        eventually(lambda: self.heard() != [] and self.pid != before, PATIENCE, lambda: self.log)
+        eventually(lambda: self.heard() != [] and self.pid != before, READY_WITHIN, lambda: self.log)
         return before
 
     def gone(self, pid: int) -> None:
@@ -64,7 +76,28 @@ class Generations(Balancer):
         eventually(lambda: (self.process.poll(), not alive(pid))[1], PATIENCE, lambda: self.log)
 
     def _end(self) -> None:
+        for number in (signal.SIGTERM, signal.SIGTERM, signal.SIGKILL):
+            for pid in filter(alive, [self.process.pid, *self.started]):
+                os.kill(pid, number)
+            with contextlib.suppress(AssertionError):
+                self.wait(3)
         super()._end()
-        for pid in self.pids:
-            if pid != self.process.pid and alive(pid):
-                os.kill(pid, signal.SIGKILL)
+
+
+class NewConnections(Wrk):
+    """`wrk` with a connection for each request, or with kept ones, until `finish`."""
+
+    def __init__(self, address: str, *, kept: bool) -> None:
+        super().__init__(address, LONGEST)
+        if not kept:
+            self._command[1:1] = ["-H", "Connection: close"]
+
+    def __enter__(self) -> NewConnections:
+        super().__enter__()
+        return self
+
+    def finish(self) -> None:
+        """Have it say how it went."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGINT)
+        self.ends()

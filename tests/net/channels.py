@@ -19,6 +19,7 @@ class FakeChannel:
         self.slow = False
         """What is sent to it waits until the test calls `catch_up`."""
         self._late = b""
+        self._copy: FakeChannel | None = None
         self._reader = FrameReader()
         self._heard: Heard | None = None
         self._lost: Callable[[str], None] = lambda why: None
@@ -37,10 +38,19 @@ class FakeChannel:
         self._heard = None
         return self._reader.unread
 
+    def copy(self) -> FakeChannel:
+        """The same end in another process: the other side is lost when both are closed."""
+        self._copy = FakeChannel()
+        self._copy.peer = self.peer
+        return self._copy
+
     def close(self) -> None:
         if not self.closed:
             self.closed = True
-            if self.peer is not None:
+            if self._copy is not None and self.peer is not None:
+                self.peer.peer = self._copy
+                self._copy.deliver(self._late)
+            elif self.peer is not None:
                 self.peer.lose()
 
     def fileno(self) -> int:

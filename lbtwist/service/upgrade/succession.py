@@ -81,8 +81,9 @@ class Succession(Service):
             else:
                 mirror.listen(partial(self._gone, mirror), unread)
         adoption.take()
-        self._begin()
+        # Before anybody is told that this is the newest one: the older one has nothing to go back to then.
         self._channel.send(Accepting(left=tuple(self._inheritance.sockets.close_rest())))
+        self._begin()
         self.log.info(
             "upgrade: this process has taken over from {pid}, with {live} connections there",
             pid=self._pid,

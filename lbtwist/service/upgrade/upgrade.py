@@ -119,9 +119,13 @@ class Upgrade:
         self._stop_timer()
         self._sockets.hand_on(left)
         self._balancer.drains.hand_over()
+        for listener in self._balancer.listeners.values():
+            listener.stop_accepting()
         for mirror in self._plane.mirrors:
             mirror.channel.close()
         self._plane.mirrors.clear()
+        if self._reporting is not None:
+            self._reporting.report()  # what was accepted since the handover
         launched.let_go()
         outcome, self._outcome = self._outcome, None
         if outcome is not None:
