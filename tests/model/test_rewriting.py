@@ -144,3 +144,9 @@ def test_what_a_file_cannot_say_in_its_form_is_refused() -> None:
     part = Part(tomllib.loads(text), "lb.toml", Path(), "a = [2]\n")
     with pytest.raises(Refused, match=r"lb\.toml: b can't be changed in the form that the file has"):
         rewritten(part, {"a": [1], "b": 1}, Ports([]))
+
+
+@pytest.mark.parametrize("path", [("listeners", "new", "idle_timeout"), ("defaults", "listener", "retries")])
+def test_one_blank_line_stands_before_the_first_of_a_kind(path: KeyPath) -> None:
+    text = '[console]\nendpoint = ":22"\n'
+    assert rewrite(text, {path: LiveChange(5)}) == f"{text}\n[{'.'.join(path[:2])}]\n{path[2]} = 5\n"

@@ -8,7 +8,7 @@ from typing import Any
 
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
-from tomlkit.items import Item
+from tomlkit.items import Item, Table
 
 from lbtwist.errors import Refused
 from lbtwist.model.config.changes import Changes, KeyPath, LiveChange, difference
@@ -59,7 +59,10 @@ def _written(text: str, changes: Changes, ports: Ports) -> str:
     for path in changes:
         _keep_written(document, path[:-1])
     for path, values in fresh.items():
-        _at(document, path[:-1])[path[-1]] = _table(values)
+        table = _table(values)
+        if len(path) == 1 and table.is_super_table():
+            _first_head(table).trivia.indent = ""  # a blank line is put before the whole
+        _at(document, path[:-1])[path[-1]] = table
     heads.put_back()
     return document.as_string()
 
@@ -93,7 +96,14 @@ def _put(document: Any, path: KeyPath, value: Any, fresh: dict[KeyPath, dict[str
         _at(document, path[:-1])[path[-1]] = _table(value) if isinstance(value, dict) else _item(value)
 
 
-def _table(values: Mapping[str, Any]) -> Item:
+def _first_head(table: Table) -> Table:
+    """The first table in it whose head is written."""
+    while table.is_super_table():
+        table = next(inner for inner in table.values() if isinstance(inner, Table))
+    return table
+
+
+def _table(values: Mapping[str, Any]) -> Table:
     """A new table: its own keys, then the tables in it."""
     inner = {name: value for name, value in values.items() if isinstance(value, dict)}
     table = tomlkit.table(bool(values) and len(inner) == len(values))
