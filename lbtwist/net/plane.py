@@ -90,11 +90,6 @@ class DataPlane:
         """What its connections are known by."""
         return self._means.ids
 
-    @property
-    def ids(self) -> Iterator[int]:
-        """What its connections are known by."""
-        return self._means.ids
-
     def observe(self, observer: IDataPlaneObserver) -> None:
         self._observer = observer
 

@@ -15,8 +15,8 @@ from lbtwist.net.end import IEndTransport
 from lbtwist.net.http.deadline import Deadline
 from lbtwist.net.http.exchange import Exchange
 from lbtwist.net.http.frontend import HttpFrontend
-from lbtwist.net.http.logged import LoggedExchange
 from lbtwist.net.http.linger import LINGER, Lingering
+from lbtwist.net.http.logged import LoggedExchange
 from lbtwist.net.logged import told_client, turned_away
 from lbtwist.net.pair import CLOSE_TIMEOUT
 from lbtwist.net.sending import queued
@@ -24,6 +24,7 @@ from lbtwist.net.sockaddr import shown
 from lbtwist.wire.answer import answer
 from lbtwist.wire.body import BodyReader, body_reader
 from lbtwist.wire.forwarded import Hop, client_address
+from lbtwist.wire.repeated import Repeated
 from lbtwist.wire.request_head import RequestHead, parse_request_head
 
 
@@ -49,6 +50,7 @@ class ClientConnection(Protocol):
         self._exchange: Exchange | None = None
         self._read: Callable[[bytes], None] = self._read_head
         self._buffer = b""
+        self._heads = Repeated(parse_request_head)
         self._body: BodyReader | None = None
         self._paused = False
         self.ended = False
@@ -277,7 +279,7 @@ class ClientConnection(Protocol):
             self._exchange = exchange
         assert exchange is not None
         try:
-            parsed = parse_request_head(self._buffer, frontend.policy.proxy_name, frontend.strict_path)
+            parsed = self._heads.parse(self._buffer, frontend.policy.proxy_name, frontend.strict_path)
         except BadMessage as bad:
             exchange.refuse(bad.status)
             return False

@@ -18,6 +18,7 @@ from lbtwist.net.rotation import GroupRotation
 from lbtwist.net.sweep import Sweep
 from lbtwist.wire.body import BodyReader, body_reader, chunk, last_chunk
 from lbtwist.wire.framing import CHUNKED
+from lbtwist.wire.repeated import Repeated
 from lbtwist.wire.response_head import SWITCHING, parse_response_head
 from lbtwist.wire.trailers import passed_trailers
 
@@ -47,6 +48,7 @@ class ServerConnection(Protocol):
         self._deadline = Deadline(sweep)
         self._exchange: Exchange | None = exchange
         self._buffer = b""
+        self._heads = Repeated(parse_response_head)
         self._body: BodyReader | None = None
         self._options: frozenset[bytes] = frozenset()
         self._chunked = False
@@ -160,7 +162,7 @@ class ServerConnection(Protocol):
         data = self._buffer + data
         while True:
             try:
-                parsed = parse_response_head(data, request.method, request.upgrade)
+                parsed = self._heads.parse(data, request.method, request.upgrade)
             except BadMessage as bad:
                 self._buffer = b""
                 exchange.server_broke(bad.reason)
