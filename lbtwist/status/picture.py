@@ -13,7 +13,7 @@ from lbtwist.service.verbs.looking import facts
 
 Picture = dict[str, Any]
 """By table, its rows by their first cell; `load_balancer` has what there is to say of the whole, and
-`drains` the rows of those that run."""
+`drains` the rows of those that run, `receipts` the last ones."""
 TABLES = ("listeners", "groups", "servers")
 
 
@@ -53,15 +53,24 @@ def document(balancer: LoadBalancer) -> Iterator[bytes]:
 
 
 def changed(before: Picture, now: Picture) -> Picture:
-    """What is other in `now`: whole rows, None for one that is gone. Empty when all is as before."""
+    """What is other in `now`: of a row the cells that are, None for one that is gone; of receipts the new.
+    Empty when all is as before."""
     difference: Picture = {}
     for name in TABLES:
         was, is_now = before.get(name, {}), now[name]
-        rows_changed = {key: row for key, row in is_now.items() if was.get(key) != row}
+        cells = {key: _cells(was.get(key, {}), row) for key, row in is_now.items()}
+        rows_changed = {key: new for key, new in cells.items() if new}
         rows_changed |= dict.fromkeys(was.keys() - is_now.keys())
         if rows_changed:
             difference[name] = rows_changed
     for name in ("load_balancer", "drains"):
         if before.get(name) != now[name]:
             difference[name] = now[name]
+    known = before.get("receipts", ())
+    if come := [row for row in now["receipts"] if row not in known]:
+        difference["receipts"] = come
     return difference
+
+
+def _cells(was: rows.Row, row: rows.Row) -> rows.Row:
+    return {name: cell for name, cell in row.items() if name not in was or was[name] != cell}

@@ -26,6 +26,8 @@ INTERVAL = 1.0
 """Seconds from one picture to the next."""
 RECENT = 50
 """Events that a reader is told who has none yet."""
+RECEIPTS = 20
+"""Receipts in a picture: the last ones."""
 
 
 class Stream:
@@ -119,6 +121,8 @@ class Stream:
             yield b""
         picture["load_balancer"] = facts(self._balancer)
         picture["drains"] = [rows.drain_row(running) for running in self._balancer.drains]
+        receipts = list(self._balancer.drains.receipts)[-RECEIPTS:]
+        picture["receipts"] = [rows.receipt_row(receipt) for receipt in receipts]
 
     def _show(self, picture: Picture) -> None:
         news, self._shown = changed(self._shown, picture), picture

@@ -9,8 +9,9 @@ import pytest
 from twisted.python.failure import Failure
 
 from lbtwist.model.registration import Origin
+from lbtwist.service.verbs.rows import receipt_row
 from lbtwist.status.reader import SLOW
-from lbtwist.status.stream import INTERVAL, MAX_READERS, RECENT
+from lbtwist.status.stream import INTERVAL, MAX_READERS, RECEIPTS, RECENT
 from tests.service.bench import ADA
 from tests.status.bench import Scene, Wire, read
 
@@ -72,6 +73,40 @@ def test_each_second_what_has_changed_and_no_more(scene: Scene) -> None:
     ((kind, _, news),) = sent(wire)
     assert (kind, news) == ("figures", {})
     connection.end()
+
+
+def test_of_a_row_the_cells_alone_that_have_changed(scene: Scene) -> None:
+    wire = scene.open("/events")
+    sent(wire)
+    scene.bench.connect("app/ecs01#2")
+    pass_second(scene)
+    ((_, _, news),) = sent(wire)
+    assert news["servers"] == {"app/ecs01#2": {"connections": 1, "total": 1}}
+    group = scene.balancer.groups["app"]
+    group.drain([r for r in group.members if r.name == "ecs01"], ADA)
+    pass_second(scene)
+    ((_, _, news),) = [told for told in sent(wire) if told[0] == "figures"]
+    assert news["servers"]["app/ecs01#2"].keys() == {"admin", "state", "reason", "seconds_left"}
+
+
+def test_the_last_receipts_are_told_and_then_each_that_comes(scene: Scene) -> None:
+    group = scene.balancer.groups["app"]
+    (first, _) = group.members
+
+    def end_drains(count: int) -> None:
+        for _ in range(count):
+            group.drain([first], ADA)
+            group.ready(first, ADA)
+            scene.bench.clock.advance(1)
+
+    end_drains(RECEIPTS + 1)
+    wire = scene.open("/events")
+    (picture,) = [data for kind, _, data in sent(wire) if kind == "snapshot"]
+    assert picture["receipts"] == [receipt_row(each) for each in scene.balancer.drains.receipts][1:]
+    end_drains(1)
+    pass_second(scene)
+    (news,) = [data for kind, _, data in sent(wire) if kind == "figures"]
+    assert news["receipts"] == [receipt_row(scene.balancer.drains.receipts[-1])]
 
 
 def test_a_server_that_is_gone_is_told_as_nothing(scene: Scene) -> None:
