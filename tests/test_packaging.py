@@ -133,7 +133,9 @@ def test_the_wheel_holds_the_package_the_plugin_and_the_manual_alone(source: Pat
     names = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     ours = {str(path.relative_to(source)) for path in (source / "lbtwist").rglob("*.py")}
     manual = f"lbtwist-{VERSION}.data/data/share/man/man8/lbtwist.8"
-    assert names == ours | {"lbtwist/py.typed", "twisted/plugins/lbtwist_plugin.py", manual}
+    page = {str(path.relative_to(source)) for path in (source / "lbtwist" / "status" / "page").iterdir()}
+    assert "lbtwist/status/page/index.html" in page
+    assert names == ours | page | {"lbtwist/py.typed", "twisted/plugins/lbtwist_plugin.py", manual}
 
 
 def test_the_sdist_holds_what_make_test_needs(built: Path) -> None:

@@ -1,1 +1,1 @@
-"""Metrics, health and events over HTTP, for machines: it shows, and decides and changes nothing."""
+"""Metrics, health, events and the status page over HTTP: it shows, and decides and changes nothing."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -51,10 +52,16 @@ class Pages(Resource):
     isLeaf = True
     log = Logger()
 
-    def __init__(self, pages: Mapping[bytes, Page], is_ours: Callable[[str], bool]) -> None:
-        """`is_ours` judges what a request calls this machine."""
+    def __init__(
+        self,
+        pages: Mapping[bytes, Page],
+        is_ours: Callable[[str], bool],
+        parts: Mapping[bytes, Page] = MappingProxyType({}),
+    ) -> None:
+        """`is_ours` judges what a request calls this machine; `parts` are of a page, and not listed."""
         super().__init__()
         self._pages = pages
+        self._all = {**pages, **parts}
         self._is_ours = is_ours
 
     def render(self, request: Request) -> int:
@@ -82,7 +89,7 @@ class Pages(Resource):
         if not all(map(self._is_ours, hosts)):
             return said(421, "on loopback, this machine is called by an address, localhost or its own name")
         known = ", ".join(path.decode() for path in self._pages)
-        return self._pages.get(request.path) or said(404, f"there are {known}")
+        return self._all.get(request.path) or said(404, f"there are {known}")
 
     def _failed(self, failure: Failure, path: bytes) -> Answer:
         self.log.failure("status: {path} failed", failure=failure, path=path)

@@ -17,6 +17,7 @@ from lbtwist.net.opening import open_face
 from lbtwist.net.sockaddr import shown
 from lbtwist.service.balancer import LoadBalancer
 from lbtwist.service.readiness import Readiness
+from lbtwist.status.assets import assets, index
 from lbtwist.status.exposition import format_for
 from lbtwist.status.hosts import guard, own_names
 from lbtwist.status.pages import Answer, Page, Pages, said
@@ -32,7 +33,7 @@ log = Logger()
 
 
 class StatusService(MultiService):
-    """`curl http://127.0.0.1:8404/metrics`.
+    """`curl http://127.0.0.1:8404/metrics`, or a browser.
 
     Starting it raises BindError where the endpoint can't be opened, so that the whole start fails.
     """
@@ -50,7 +51,8 @@ class StatusService(MultiService):
         in_thread = partial(deferToThreadPool, reactor, reactor.getThreadPool())
         self._scrapes = Scrapes(balancer, lambda: self._readiness.problem, self._slices, in_thread)
         self._stream = Stream(balancer, reactor, self._slices)
-        self._site = StatusSite(Pages(self._pages(), guard(self._endpoint, own_names())), reactor)
+        pages = Pages(self._pages(), guard(self._endpoint, own_names()), assets())
+        self._site = StatusSite(pages, reactor)
         self._port: IListeningPort | None = None
 
     @property
@@ -83,6 +85,7 @@ class StatusService(MultiService):
 
     def _pages(self) -> dict[bytes, Page]:
         return {
+            b"/": index,
             b"/metrics": self._metrics,
             b"/healthz": lambda request: said(200, "it runs"),
             b"/readyz": self._ready,

@@ -45,7 +45,7 @@ def test_a_head_is_answered_as_a_get_without_the_body(scene: Scene, path: str) -
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PATCH", "BREW"])
-@pytest.mark.parametrize("path", [*PATHS, "/events", "/nothing"])
+@pytest.mark.parametrize("path", ["/", "/page/main.js", *PATHS, "/events", "/nothing"])
 def test_nothing_can_be_written(scene: Scene, path: str, method: str) -> None:
     response = scene.get(path, method=method)
     assert (response.status, response.headers["allow"]) == (405, "get, head")
@@ -53,16 +53,17 @@ def test_nothing_can_be_written(scene: Scene, path: str, method: str) -> None:
 
 
 def test_what_there_is_not_tells_what_there_is(scene: Scene) -> None:
-    response = scene.get("/")
+    response = scene.get("/nothing")
     assert response.status == 404
-    assert response.body == b"there are /metrics, /healthz, /readyz, /status.json, /events\n"
+    assert response.body == b"there are /, /metrics, /healthz, /readyz, /status.json, /events\n"
 
 
-@pytest.mark.parametrize("path", [*PATHS, "/events", "/nothing"])
+@pytest.mark.parametrize("path", ["/", "/page/main.js", *PATHS, "/events", "/nothing"])
 def test_a_foreign_name_reads_nothing(scene: Scene, path: str) -> None:
     response = scene.get(path, host="evil.example:8404")
     assert response.status == 421
     assert b"lbtwist_" not in response.body
+    assert b"<html" not in response.body
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:8404", "[::1]:8404", "localhost"])

@@ -1,0 +1,19 @@
+// What happened lately, the newest first.
+
+import { clock, make } from "./text.js";
+
+const KEPT = 50;
+
+export class Events {
+  #known = new Set();
+  #list = document.getElementById("event-list");
+
+  /** Shows an event once, however often it is told. */
+  add(row, id) {
+    if (this.#known.has(id)) return;
+    this.#known.add(id);
+    const text = [row.subject, row.event, row.who && `(${row.who})`].filter(Boolean).join(" ");
+    this.#list.prepend(make("li", {}, make("time", { datetime: row.time, text: clock(row.time) }), make("span", { text })));
+    while (this.#list.children.length > KEPT) this.#list.lastChild.remove();
+  }
+}
