@@ -20,6 +20,7 @@ from lbtwist.model.state.document import Setting
 from lbtwist.net.channel import Channel
 from lbtwist.net.generations import Generations
 from lbtwist.net.inherited import given
+from lbtwist.service.access_log.service import AccessLog
 from lbtwist.service.balancer import LoadBalancer
 from lbtwist.service.filing import Filing
 from lbtwist.service.leftovers import Leftovers
@@ -113,6 +114,8 @@ def in_process(config: Config, reactor: Any, inheritance: Inheritance | None = N
         channel = partial(Channel, reactor=reactor)
         Succession(balancer, _plane_of(balancer), its_own, channel).setServiceParent(balancer)
     Leftovers(balancer, sockets, reactor).setServiceParent(balancer)
+    if config.access_log is not None:
+        AccessLog(config.access_log, balancer, reactor).setServiceParent(balancer)
     if config.console is not None:
         its_reactor = sockets.face_reactor(config.console.endpoint, reactor)
         _join(balancer, console(config.console, balancer, its_reactor))

@@ -11,6 +11,7 @@ from lbtwist.errors import ConfigurationError, Problem
 from lbtwist.model.config import Config, ConsoleSettings
 from lbtwist.model.endpoint import Endpoint, EndpointKind
 from lbtwist.net.binding import bind_tcp
+from lbtwist.service.access_log.service import check_file
 from lbtwist.service.verbs.verb import Role
 
 ROLES = {"admin_keys": Role.ADMIN, "operate_keys": Role.OPERATE, "read_keys": Role.READ}
@@ -29,6 +30,8 @@ def check_start(config: Config) -> None:
 
     To be asked where a failing start would have nobody to tell: before the process goes into the background.
     """
+    if config.access_log is not None:
+        _check_access_log(config.access_log.path)
     if config.console is not None:
         check_host_key(Path(config.console.host_key))
     for endpoint in _endpoints(config):
@@ -42,6 +45,13 @@ def _wrong_keys(settings: ConsoleSettings, lines: bool) -> Iterator[Problem]:
         if path is not None:
             wrong = RoleFile(path, role).check(lines=lines)
             yield from (Problem(f"console.{name}", message) for message in wrong)
+
+
+def _check_access_log(path: Path) -> None:
+    if str(path) == "-":
+        why = '"-" is standard output, which there is in the foreground alone (twistd -n)'
+        raise ConfigurationError([Problem("access_log.path", why)])
+    check_file(path)
 
 
 def _endpoints(config: Config) -> Iterator[Endpoint]:

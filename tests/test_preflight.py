@@ -54,6 +54,20 @@ def test_good_files_and_no_console_are_no_problem(directory: Path) -> None:
     assert not (directory / "host_key").exists()
 
 
+@pytest.mark.parametrize(
+    ("path", "why"),
+    [
+        ("-", '"-" is standard output, which there is in the foreground alone (twistd -n)'),
+        ("/nowhere/access.log", "/nowhere/access.log can't be written: /nowhere is no directory"),
+    ],
+)
+def test_an_access_log_that_can_not_be_written_is_told_before_the_background(path: str, why: str) -> None:
+    settings = {"access_log": {"path": path}, "server_groups": {"app": {"servers": ["10.0.0.1:80"]}}}
+    with pytest.raises(ConfigurationError) as caught:
+        check_start(parse(settings))
+    assert str(caught.value) == f"access_log.path: {why}"
+
+
 def test_every_file_that_can_not_be_read_is_told(directory: Path) -> None:
     (directory / "admin").unlink()
     (directory / "read").chmod(0o602)

@@ -140,6 +140,8 @@ class LoadBalancer(MultiService):
         has not."""
         self.end_process: Callable[[], None] = _no_process
         """Ends the process this is in, which stops this service first."""
+        self.reopen_logs: Callable[[], None] = lambda: None
+        """Goes on with the access log in the file that is at its path now."""
         self.host_key: Callable[[], str] = str
         """The fingerprint of the console's host key; empty where there is no console."""
         self._lame_duck = LameDuck(clock)

@@ -188,11 +188,13 @@ def check_applicable(balancer: LoadBalancer, new: Config) -> Mapping[str, GroupS
 
 def _check_fixed(old: Config, new: Config) -> None:
     """The console is what a reload may be watched from: it changes with a restart alone. So do the status
-    page and the place of what is kept over a restart."""
+    page, the access log and the place of what is kept over a restart."""
     if old.console != new.console:
         raise ConfigurationError([Problem("console", "can't be changed by a reload: restart")])
     if old.status != new.status:
         raise ConfigurationError([Problem("status", "can't be changed by a reload: restart")])
+    if old.access_log != new.access_log:
+        raise ConfigurationError([Problem("access_log", "can't be changed by a reload: restart")])
     if old.load_balancer.state_file != new.load_balancer.state_file:
         raise ConfigurationError(
             [Problem("load_balancer.state_file", "can't be changed by a reload: restart")]

@@ -1,4 +1,4 @@
-"""SIGTERM and SIGINT leave, the second one at once; SIGHUP reloads, SIGUSR2 upgrades."""
+"""SIGTERM and SIGINT leave, the second one at once; SIGHUP reloads, SIGUSR1 is for logs, SIGUSR2 upgrades."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ class Signals(Service):
         self._balancer = balancer
         self._reactor = reactor
         self._leaving = False
+        self._rotate_log: Any = None
         balancer.end_process = self._end
 
     def startService(self) -> None:
@@ -36,6 +37,9 @@ class Signals(Service):
             signal.signal(number, self._from_signal(self._leave))
         signal.signal(signal.SIGHUP, self._from_signal(self._reload))
         signal.signal(signal.SIGUSR2, self._from_signal(self._upgrade))
+        # twistd has its own for the log that it writes to a file: both rotate.
+        self._rotate_log = signal.getsignal(signal.SIGUSR1)
+        signal.signal(signal.SIGUSR1, self._reopen_logs)
 
     def _from_signal(self, call: Any) -> Any:
         """A handler that does nothing in the interrupted code but wake the reactor."""
@@ -44,6 +48,11 @@ class Signals(Service):
             self._reactor.callFromThread(call, signal.Signals(number).name)
 
         return handler
+
+    def _reopen_logs(self, number: int, frame: FrameType | None) -> None:
+        self._reactor.callFromThread(self._balancer.reopen_logs)
+        if callable(self._rotate_log):
+            self._rotate_log(number, frame)
 
     def _leave(self, name: str) -> None:
         if self._leaving or self._balancer.leaving:

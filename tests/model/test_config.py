@@ -225,6 +225,15 @@ def test_the_status_page_is_on_loopback() -> None:
     assert str(status.endpoint) == "127.0.0.1:8404"
 
 
+@pytest.mark.parametrize(
+    ("written", "path"), [("access.log", "/etc/lb/access.log"), ("/var/a.log", "/var/a.log"), ("-", "-")]
+)
+def test_the_access_log_is_a_file_or_standard_output(written: str, path: str) -> None:
+    log = read(f"[access_log]\npath = '{written}'", base=Path("/etc/lb")).access_log
+    assert log is not None
+    assert (log.path, log.format) == (Path(path), "json")
+
+
 FULL = """
 [load_balancer]
 region = "eu é"

@@ -222,7 +222,8 @@ def test_unknown_key_that_is_near_a_known_one() -> None:
 def test_unknown_key_at_the_top() -> None:
     assert wrong("listener = 3") == [
         "listener: is not a known key (did you mean listeners?); "
-        "the file takes load_balancer, console, status, listeners, server_groups, include, defaults"
+        "the file takes load_balancer, console, status, access_log, listeners, server_groups, include, "
+        "defaults"
     ]
 
 
@@ -421,7 +422,7 @@ def test_files_add_to_each_other() -> None:
 def test_a_problem_names_the_file_it_stands_in() -> None:
     assert wrong_files(GROUP, LISTENER + "max_connections = -1", "colour = 1")[0:2] == [
         "1.toml: listeners.web.max_connections: -1 is not 0 or more",
-        "2.toml: colour: is not a known key; the file takes load_balancer, console, status, "
+        "2.toml: colour: is not a known key; the file takes load_balancer, console, status, access_log, "
         "listeners, server_groups, include, defaults",
     ]
 

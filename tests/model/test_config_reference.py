@@ -96,6 +96,7 @@ def test_json_schema_requires_what_no_default_can_give() -> None:
     tables = json_schema()["$defs"]
     required = {name: table["required"] for name, table in tables.items() if "required" in table}
     assert required == {
+        "AccessLogSettings": ["path"],
         "ListenerSettings": ["endpoint"],
         "RespondSettings": ["status"],
         "ServerSettings": ["address"],

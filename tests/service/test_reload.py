@@ -393,6 +393,13 @@ def test_the_console_is_changed_by_a_restart_alone(bench: Bench, flush_logged_er
     flush_logged_errors()
 
 
+def test_the_access_log_is_changed_by_a_restart_alone(bench: Bench, flush_logged_errors: Flush) -> None:
+    toml = "[access_log]\npath = 'a.log'\n" + TWO.replace("ecs01", "renamed")
+    assert refused(begin(bench, toml)) == "access_log: can't be changed by a reload: restart"
+    assert bench.rotation() == ["app/ecs01#2", "app/ecs02#3"]
+    flush_logged_errors()
+
+
 def test_the_status_page_is_changed_by_a_restart_alone(bench: Bench, flush_logged_errors: Flush) -> None:
     toml = "[status]\n" + TWO.replace("ecs01", "renamed")
     assert refused(begin(bench, toml)) == "status: can't be changed by a reload: restart"

@@ -49,7 +49,7 @@ class FakeReactor:
 @pytest.fixture
 def reactor() -> Iterator[FakeReactor]:
     """What it installs is taken out again."""
-    before = {number: signal.getsignal(number) for number in (*LEAVING, signal.SIGHUP)}
+    before = {number: signal.getsignal(number) for number in (*LEAVING, signal.SIGHUP, signal.SIGUSR1)}
     yield FakeReactor()
     for number, handler in before.items():
         signal.signal(number, handler)
@@ -115,6 +115,23 @@ def test_one_that_leaves_already_for_another_reason_is_hurried(bench: Bench, rea
     bench.balancer.stopService()
     send(reactor, signal.SIGTERM)
     assert (reactor.stopped, connection.live) == (0, False)
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_sigusr1_reopens_logs_besides_what_twistd_does(reactor: FakeReactor, own: bool) -> None:
+    rotated: list[int] = []
+    if own:
+        signal.signal(signal.SIGUSR1, lambda number, frame: rotated.append(number))
+    bench = Bench(TOML)
+    Signals(bench.balancer, reactor).setServiceParent(bench.balancer)
+    reactor.run()
+    reopened: list[bool] = []
+    bench.balancer.reopen_logs = lambda: reopened.append(True)
+    signal.raise_signal(signal.SIGUSR1)
+    assert rotated == ([signal.SIGUSR1] if own else [])
+    assert reopened == []
+    reactor.turn()
+    assert reopened == [True]
 
 
 def test_sighup_reloads(bench: Bench, reactor: FakeReactor) -> None:

@@ -17,6 +17,7 @@ from lbtwist.model.config.quorum import Quorum
 from lbtwist.model.config.reference import EXAMPLE, reference
 from lbtwist.model.config.rules import RuleSettings
 from lbtwist.model.config.schema import (
+    AccessLogSettings,
     Config,
     ConsoleSettings,
     ListenerSettings,
@@ -27,6 +28,7 @@ from lbtwist.model.config.secret import Secret
 
 __all__ = [
     "EXAMPLE",
+    "AccessLogSettings",
     "Config",
     "ConsoleSettings",
     "DiscoverySettings",

@@ -110,7 +110,7 @@ def _anchored(schema: type[Table], values: Mapping[str, Any], base: Path) -> dic
 def _anchor(field: FieldInfo | None, value: Any, base: Path) -> Any:
     kind = kind_of(field) if field else None
     if kind and kind.is_file and isinstance(value, str) and value and value.isprintable():
-        return base / value
+        return value if value == kind.no_file else base / value
     inner = sub_table(field) if field else None
     if inner is None or not isinstance(value, dict):
         return value

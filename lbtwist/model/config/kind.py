@@ -36,6 +36,8 @@ class Kind:
     """From the run-time value back to what stands in a file."""
     is_file: bool = False
     """Whether it is the path of a file, relative to the file it is written in."""
+    no_file: str = ""
+    """What may stand in the place of a path, and is none."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_plain_validator_function(

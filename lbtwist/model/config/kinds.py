@@ -120,5 +120,13 @@ FILE = Kind(_read_path, "path of a file", {"type": "string", "minLength": 1}, _w
 FILE_OR_NONE = Kind(
     _read_file_or_none, 'path of a file, or ""', {"type": "string"}, _write_path, is_file=True
 )
+FILE_OR_OUTPUT = Kind(
+    _read_path,
+    'path of a file, or "-"',
+    {"type": "string", "minLength": 1},
+    _write_path,
+    is_file=True,
+    no_file="-",
+)
 QUORUM = Kind(quorum.parse_quorum, quorum.ALLOWED, _QUORUM_SCHEMA, _write_quorum)
 PATTERNS = Kind(_read_patterns, "a list of file names, in which `*` and `?` match", _PATTERNS_SCHEMA, list)

@@ -13,7 +13,17 @@ from pydantic import ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
 from lbtwist.model.config.group import GroupDefaults, GroupSettings
 from lbtwist.model.config.kind import one_of, seconds, whole
-from lbtwist.model.config.kinds import ENDPOINT, FILE, FILE_OR_NONE, LABEL, NAME, NETWORKS, PATTERNS, TOKEN
+from lbtwist.model.config.kinds import (
+    ENDPOINT,
+    FILE,
+    FILE_OR_NONE,
+    FILE_OR_OUTPUT,
+    LABEL,
+    NAME,
+    NETWORKS,
+    PATTERNS,
+    TOKEN,
+)
 from lbtwist.model.config.protocol import HTTP, HTTP_LISTENER, IDLE_TIMEOUTS, PROTOCOL, TCP
 from lbtwist.model.config.rules import RuleSettings
 from lbtwist.model.config.table import Table, key
@@ -98,6 +108,22 @@ class StatusSettings(Table):
     endpoint: Annotated[Endpoint, ENDPOINT] = key("Where it listens.", parse_endpoint("127.0.0.1:8404"))
 
 
+class AccessLogSettings(Table):
+    """A line for each request and connection that is over. Without this table there is none.
+
+    docs/access-log.md tells what is in it.
+    """
+
+    path: Annotated[Path, FILE_OR_OUTPUT] = key(
+        'Where it is written; `"-"` is standard output, in the foreground alone.'
+    )
+    format: Annotated[str, one_of("json", "haproxy")] = key(
+        "`json`: an object in each line. `haproxy`: the lines of haproxy's `option httplog` and `option "
+        "tcplog`.",
+        "json",
+    )
+
+
 class ListenerDefaults(Table):
     """What holds for every listener that does not say otherwise: any key of it but `endpoint`.
 
@@ -161,6 +187,7 @@ class Config(Table):
     load_balancer: LoadBalancerSettings = key("The instance as a whole.", LoadBalancerSettings())
     console: ConsoleSettings | None = key("The console for operators.", None)
     status: StatusSettings | None = key("Metrics, health and events over HTTP.", None)
+    access_log: AccessLogSettings | None = key("A line for each request and connection.", None)
     listeners: dict[Annotated[str, NAME], ListenerSettings] = key("Where clients connect.", {})
     server_groups: dict[Annotated[str, NAME], GroupSettings] = key("Where connections go.", {})
 

@@ -1,0 +1,1 @@
+"""The access log: its lines, and the file that they are written to."""
