@@ -21,7 +21,8 @@ Pair = tuple[Server, Server]
 
 def over(pair: Pair, **tables: str) -> str:
     """One group of both servers, which keeps its state."""
-    text = app({server.name: str(server) for server in pair}, draining="timeout = 60", **tables)
+    servers = {server.name: str(server) for server in pair}
+    text = app(servers, shutdown_timeout=0, draining="timeout = 60", **tables)
     return text.replace("[load_balancer]\n", '[load_balancer]\nstate_file = "state.json"\n')
 
 
