@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from lbtwist.service.loading import Loaded
 
 
+_LOGS = ("logger", "logfile", "syslog")
+"""Options of twistd that say where its log goes."""
+
+
 class Options(usage.Options):
     """What `twistd lb` takes."""
 
@@ -49,12 +53,23 @@ class Options(usage.Options):
         self.loaded = self._load()
         if self["check"]:
             self._check(self.loaded.config)
+        self._log_for_journal()
 
     def _example(self) -> NoReturn:
         from lbtwist.model.config import EXAMPLE
 
         sys.stdout.write(EXAMPLE)
         raise SystemExit(0)
+
+    def _log_for_journal(self) -> None:
+        """Give lines of the log their priorities where it goes to systemd's journal, by no other wish."""
+        from lbtwist.service.journal import is_journal
+
+        twistd = self.parent
+        if twistd is None or not twistd["nodaemon"] or any(twistd.get(name) for name in _LOGS):
+            return
+        if is_journal(os.environ, sys.stdout):
+            twistd["logger"] = "lbtwist.service.journal.journal_observer"  # twistd imports it
 
     def _load(self) -> Loaded:
         from lbtwist.errors import ConfigurationError
