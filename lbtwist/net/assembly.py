@@ -11,6 +11,7 @@ from lbtwist.net.budget import Budget
 from lbtwist.net.dialing import IDialer
 from lbtwist.net.direct import DirectDialer
 from lbtwist.net.generations import Generations
+from lbtwist.net.pipes import Pipes
 from lbtwist.net.plane import DataPlane
 from lbtwist.net.poller import Poller
 from lbtwist.net.port import open_port
@@ -24,6 +25,7 @@ class Net(NamedTuple):
     plane: Generations
     dialer: IDialer
     budget: Budget
+    pipes: Pipes
 
 
 def data_plane(
@@ -39,6 +41,7 @@ def data_plane(
     sweep = Sweep(reactor)
     dialer = DirectDialer(poller, sweep)
     budget = Budget(reactor.seconds)
+    pipes = Pipes()
     opening = partial(open_port, poller=poller, reactor=reactor, sockets=sockets, budget=budget)
-    own = DataPlane(reactor, dialer, sweep, opening, make_scheduler, budget=budget)
-    return Net(Generations(own, own.ids, held=held), dialer, budget)
+    own = DataPlane(reactor, dialer, sweep, opening, make_scheduler, budget=budget, pipes=pipes)
+    return Net(Generations(own, own.ids, held=held), dialer, budget, pipes)

@@ -11,6 +11,9 @@ from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+BULK = 64 * 1024
+"""Bytes received at once that may be the beginning of many: how much transports read at a time."""
+
 
 class IBetween(Shape):
     """What joins two ends, and hears what becomes of them."""
@@ -20,6 +23,9 @@ class IBetween(Shape):
 
     def connected(self, end: End) -> None:
         """It has its transport."""
+
+    def bulk(self, end: End) -> None:
+        """It has received BULK or more at once, which was passed on."""
 
     def half_closed(self, end: End) -> None:
         """It has shut its sending side down."""
@@ -56,9 +62,17 @@ class End(Protocol):
         self.relay.connected(self)
 
     def dataReceived(self, data: bytes) -> None:
-        self.received += len(data)
+        size = len(data)
+        self.received += size
         self.relay.touched = self._seconds()
         self.peer.transport.write(data)
+        if size >= BULK:
+            self.relay.bulk(self)
+
+    def passed(self, size: int) -> None:
+        """So much was received, and goes to the other side by another way than `dataReceived`."""
+        self.received += size
+        self.relay.touched = self._seconds()
 
     def readConnectionLost(self) -> None:
         self.ended = True

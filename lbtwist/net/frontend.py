@@ -11,6 +11,7 @@ from lbtwist.model.plane import ListenerPolicy, Member
 from lbtwist.net.budget import Budget
 from lbtwist.net.dialing import IDialer
 from lbtwist.net.live import Ledger
+from lbtwist.net.pipes import Pipes
 from lbtwist.net.rotation import GroupRotation
 from lbtwist.net.sweep import Sweep
 
@@ -35,6 +36,8 @@ class Means(NamedTuple):
     """So many random bytes."""
     budget: Budget
     """What clients and idle connections are counted by."""
+    pipes: Pipes
+    """What bulk data goes through."""
 
 
 class Frontend:

@@ -34,6 +34,7 @@ from lbtwist.net.frontend import Frontend, Means
 from lbtwist.net.http.factory import HttpFactory
 from lbtwist.net.http.frontend import HttpFrontend
 from lbtwist.net.live import ILive, Ledger
+from lbtwist.net.pipes import Pipes
 from lbtwist.net.port import IPort, port_of
 from lbtwist.net.rotation import GroupRotation
 from lbtwist.net.sweep import Sweep
@@ -58,6 +59,7 @@ class DataPlane:
         wall: Callable[[], float] = time.time,
         random: Callable[[int], bytes] = os.urandom,
         budget: Budget | None = None,
+        pipes: Pipes | None = None,
     ) -> None:
         self._clock = clock
         self._means = Means(
@@ -71,6 +73,7 @@ class DataPlane:
             wall,
             random,
             budget or Budget(),
+            pipes or Pipes(),
         )
         self._open_port = open_port
         self._make_scheduler = make_scheduler
@@ -191,6 +194,7 @@ class DataPlane:
         for number in list(self._ports):
             self.stop_accepting(number)
         self.cut(EVERYTHING, why=CutBy.SHUTDOWN)
+        self._means.pipes.allow(0)
 
     def _group(self, name: str) -> GroupRotation:
         group = self._groups.get(name)

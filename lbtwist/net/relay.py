@@ -9,6 +9,7 @@ from lbtwist.net.frontend import Frontend
 from lbtwist.net.live import Lease, Ledger
 from lbtwist.net.pair import Pair
 from lbtwist.net.sockaddr import shown
+from lbtwist.net.splice import splice
 
 UNUSED = "closed before any byte was passed"
 """Why a connection to a server has failed that was made."""
@@ -62,6 +63,10 @@ class Relay(Pair):
             self._go_on()
         else:
             self._join(end)
+
+    def bulk(self, end: End) -> None:
+        """It may be worth a pipe."""
+        splice(end, self._frontend.means.pipes)
 
     def reuse(self, member: Member) -> bool:
         """No server's connection has served another client before."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from errno import EAGAIN, ENOBUFS
-from typing import Any
+from typing import Any, Protocol
 
 from twisted.internet.interfaces import IHalfCloseableProtocol, IProducer, IProtocol
 from twisted.python.failure import Failure
@@ -15,6 +15,32 @@ from lbtwist.net.sockaddr import lent, send_fin
 
 OPEN, HELD, SHUT = range(3)
 """What becomes of a write: tried at once, queued, dropped."""
+
+
+class Waiting(Protocol):
+    """What the socket has not taken yet, wherever that is kept."""
+
+    def __len__(self) -> int:
+        """So many bytes."""
+
+    def send(self, fd: int) -> int:
+        """Send to `fd` as much as it takes. Returns how many bytes are left. Raises OSError."""
+
+    def drop(self) -> None:
+        """It is sent no more."""
+
+
+class Queue(bytearray):
+    """Bytes that wait in our memory."""
+
+    __slots__ = ()
+
+    def send(self, fd: int) -> int:
+        del self[: os.write(fd, self)]
+        return len(self)
+
+    def drop(self) -> None:
+        self.clear()
 
 
 class SendingSide:
@@ -47,12 +73,17 @@ class SendingSide:
         self._poller = poller
         self._fd = fd
         self._output = OPEN
-        self._queue: bytearray | None = None
+        self._queue: Waiting | None = None
         self._halving = False
         self._producer: IProducer | None = None
         self._pulling = False
         self._held_back = False
         self._reason: Failure | None = None
+
+    @property
+    def keeps_up(self) -> bool:
+        """Whatever is written is tried at once: nothing is queued, and nothing is shut."""
+        return self._output == OPEN
 
     @property
     def queued(self) -> int:
@@ -74,6 +105,16 @@ class SendingSide:
         if sent != len(data):
             self._output = HELD
             self._enqueue(memoryview(data)[sent:])
+
+    def pour(self, waiting: Waiting) -> None:
+        """`write` of all that is in `waiting`, which keeps the rest; dropped after a close.
+
+        It may be called again for the same before that is empty; nothing else may be written until then.
+        """
+        if self._output == OPEN:
+            self._try(waiting)
+        elif self._output == SHUT:
+            waiting.drop()
 
     def writeSequence(self, data: Iterable[bytes]) -> None:
         """`write` of all of them together."""
@@ -117,11 +158,28 @@ class SendingSide:
         if self._output == SHUT or not data:
             return
         if self._queue is None:
-            self._queue = bytearray(data)
-            self._hold_back()
-            self._watch()
+            self._hold(Queue(data))
         else:
+            assert isinstance(self._queue, Queue), "something was written behind what is poured"
             self._queue += data
+
+    def _try(self, waiting: Waiting) -> None:
+        try:
+            left = waiting.send(self._fd)
+        except OSError as error:
+            if error.errno not in (EAGAIN, ENOBUFS):
+                self._write_failed()
+                waiting.drop()
+                return
+            left = len(waiting)
+        if left:
+            self._output = HELD
+            self._hold(waiting)
+
+    def _hold(self, waiting: Waiting) -> None:
+        self._queue = waiting
+        self._hold_back()
+        self._watch()
 
     def _hold_back(self) -> None:
         """Something is queued: pause a push producer."""
@@ -135,14 +193,12 @@ class SendingSide:
         if queue is None:
             return
         try:
-            sent = os.write(self._fd, queue)
+            left = queue.send(self._fd)
         except OSError as error:
             if error.errno not in (EAGAIN, ENOBUFS):
                 self._write_failed()
             return
-        if sent < len(queue):
-            del queue[:sent]
-        else:
+        if not left:
             self._queue = None
             self._emptied()
             self._watch()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable
-from typing import cast
+from typing import Protocol, cast
 
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
@@ -38,6 +38,19 @@ UNREGISTERED = -1
 """Instead of a mask: the descriptor is not in the epoll."""
 
 
+class Inflow(Protocol):
+    """Takes what a transport receives, in the place of its protocol's `dataReceived`."""
+
+    def fill(self, fd: int) -> int:
+        """Take what there is from `fd`. Returns how many bytes; 0 at the end of input. Raises OSError."""
+
+    def pass_on(self, size: int) -> None:
+        """So many were taken."""
+
+    def stop(self) -> None:
+        """There is no more for it: call `divert(None)`."""
+
+
 @implementer(ITCPTransport, IConsumer, IPushProducer)
 class SocketTransport(SendingSide):
     """The connected, non-blocking stream socket `fd`, which this object owns and closes.
@@ -50,7 +63,7 @@ class SocketTransport(SendingSide):
     pauses it in `connectionMade` costs no system call.
     """
 
-    __slots__ = ("_mask", "_reading", "_ended", "_read_size", "_full_reads", "_peer", "_host")
+    __slots__ = ("_mask", "_reading", "_ended", "_read_size", "_full_reads", "_inflow", "_peer", "_host")
 
     log = Logger()
 
@@ -64,6 +77,7 @@ class SocketTransport(SendingSide):
         self._ended = False
         self._read_size = SMALL_READ
         self._full_reads = 0
+        self._inflow: Inflow | None = None
         self._peer = peer
         self._host: SocketAddress | None = None
 
@@ -80,6 +94,16 @@ class SocketTransport(SendingSide):
     def connected(self) -> bool:
         """Whether `connectionLost` is still to come, as in Twisted's own transports."""
         return self._fd >= 0
+
+    @property
+    def bulk(self) -> bool:
+        """It is read from, and much has come each time of late."""
+        return self._reading and self._read_size == LARGE_READ
+
+    def divert(self, inflow: Inflow | None) -> None:
+        """What is received goes to `inflow` from now on, until that is no bulk any more; None: to the
+        protocol. To be called while it is read from."""
+        self._inflow = inflow
 
     def pauseProducing(self) -> None:
         """Nothing is read until `resumeProducing`; a reset is told all the same, once it was read from."""
@@ -156,7 +180,10 @@ class SocketTransport(SendingSide):
             self._flush()
         if self._reading:
             if events != WRITABLE:
-                self._read()
+                if self._inflow is None:
+                    self._read()
+                else:
+                    self._fill(self._inflow)
         elif self._reason is None:
             if events & ERROR:
                 self._end(LOST)
@@ -176,6 +203,24 @@ class SocketTransport(SendingSide):
                 self._adapt(len(data))
             self.protocol.dataReceived(data)
         else:
+            self._end_of_input()
+
+    def _fill(self, inflow: Inflow) -> None:
+        """`_read`, without the bytes."""
+        try:
+            size = inflow.fill(self._fd)
+        except BlockingIOError:
+            return
+        except OSError:
+            self._end(LOST)
+            return
+        if size:
+            self._adapt(size)
+            if not self.bulk:
+                inflow.stop()
+            inflow.pass_on(size)
+        else:
+            inflow.stop()
             self._end_of_input()
 
     def _adapt(self, size: int) -> None:
@@ -266,7 +311,11 @@ class SocketTransport(SendingSide):
             self._reason = reason
             self._reading = False
             self._output = SHUT
-            self._queue = None
+            queue, self._queue = self._queue, None
+            if queue is not None:
+                queue.drop()
+            if self._inflow is not None:
+                self._inflow.stop()
             self._poller.soon(self._finish)
 
     def _finish(self) -> None:

@@ -23,13 +23,13 @@ from lbtwist.model.figures import Figures, GroupFigures, ListenerFigures
 from lbtwist.model.plane import EVERYTHING, ListenerPolicy, Member, Rotation, Scope, Tally
 from lbtwist.net.generations import Generations
 from tests.net.bench import GROUP, WEB, closed
-from tests.net.world import KINDS, Server, SocketWorld, World, make_world, reactor
+from tests.net.world import RELAY_KINDS, Server, SocketWorld, World, make_world, reactor
 
 OTHER = 2
 FIRST, SECOND = Scope.registration(1), Scope.registration(2)
 
 
-@pytest.fixture(params=(*KINDS, "generations"))
+@pytest.fixture(params=(*RELAY_KINDS, "generations"))
 def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
     whole = request.param == "generations"
     world = make_world("fake" if whole else request.param, tmp_path)

@@ -16,12 +16,12 @@ from lbtwist.model.plane import EVERYTHING, Scope
 from tests.net.bench import WEB, closed
 from tests.net.recorder import HalfCloseable, Recorder
 from tests.net.test_transport_contract import LARGE, random_bytes
-from tests.net.world import KINDS, World, make_world, reactor
+from tests.net.world import RELAY_KINDS, World, make_world, reactor
 
 PIECE = 256 * 1024
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=RELAY_KINDS)
 def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
     world = make_world(request.param, tmp_path)
     yield world

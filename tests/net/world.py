@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import socket
 from abc import ABC, abstractmethod
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -19,6 +20,7 @@ from lbtwist.model.endpoint import Endpoint, parse_endpoint
 from lbtwist.model.plane import EVERYTHING, ListenerPolicy, Member, Rotation
 from lbtwist.net.dialing import IDialer
 from lbtwist.net.direct import DirectDialer
+from lbtwist.net.pipes import LIMIT, Pipes
 from lbtwist.net.plane import DataPlane
 from lbtwist.net.poller import Poller
 from lbtwist.net.port import open_port
@@ -27,9 +29,12 @@ from lbtwist.net.sweep import Sweep
 from tests.net.bench import GROUP, WEB, FakePort, Observer, make_scheduler
 from tests.net.fakes import CLIENT, FakeDialer, Wire
 from tests.net.recorder import HalfCloseable, Recorder
+from tests.net.spliced import from_the_first_byte
 
 reactor = cast(Any, installed)
 KINDS = ("fake", "tcp", "unix", "twisted-tcp", "twisted-unix")
+RELAY_KINDS = (*KINDS, "spliced-tcp", "spliced-unix")
+"""Where it makes a difference: in all of KINDS bytes are copied."""
 
 
 class Server(Factory):
@@ -60,8 +65,9 @@ class World(ABC):
     tells_resets = True
     """A Unix socket has no RST: an abort with nothing unread is an end like another."""
 
-    def __init__(self, dialer: IDialer, sweep: Sweep) -> None:
-        self.plane = DataPlane(reactor, dialer, sweep, self._open, make_scheduler)
+    def __init__(self, dialer: IDialer, sweep: Sweep, pipes: int = 0) -> None:
+        self.pipes = Pipes(pipes)
+        self.plane = DataPlane(reactor, dialer, sweep, self._open, make_scheduler, pipes=self.pipes)
         self.observer = Observer()
         self.plane.observe(self.observer)
         self.ends: list[Recorder] = []
@@ -105,6 +111,7 @@ class World(ABC):
         for end in self.ends:
             end.transport.abortConnection()
         await self.empty()
+        assert self.pipes.busy == 0
 
     @abstractmethod
     def server(self) -> Server:
@@ -173,7 +180,10 @@ class FakeWorld(World):
 
 
 class SocketWorld(World):
-    """On loopback or Unix sockets: our own transports, or Twisted's. Clients and servers are Twisted's."""
+    """On loopback or Unix sockets: our own transports, or Twisted's. Clients and servers are Twisted's.
+
+    Through transports of ours everything is copied, or everything is spliced.
+    """
 
     def __init__(self, kind: str, path: Path) -> None:
         self.poller = Poller(reactor)
@@ -186,7 +196,11 @@ class SocketWorld(World):
         self._silent: list[socket.socket] = []
         sweep = Sweep(reactor)
         dialer = EndpointDialer(reactor) if self.twisted else DirectDialer(self.poller, sweep)
-        super().__init__(dialer, sweep)
+        self._patches = ExitStack()
+        spliced = kind.startswith("spliced")
+        if spliced:
+            self._patches.enter_context(from_the_first_byte())
+        super().__init__(dialer, sweep, LIMIT if spliced else 0)
 
     def server(self) -> Server:
         server = Server(Address(str(self._path / f"server{len(self._ports)}")))
@@ -219,6 +233,7 @@ class SocketWorld(World):
         for bound in self._silent:
             bound.close()
         self.poller.stop()
+        self._patches.close()
 
     def _open(self, endpoint: Endpoint) -> Any:
         return partial(open_port, poller=self.poller, reactor=reactor)(endpoint)
