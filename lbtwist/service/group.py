@@ -161,15 +161,21 @@ class ServerGroup(Service):
         self.health.stop()
         return self._following.stop()
 
-    def reconfigure(self, settings: GroupSettings) -> None:
+    def reconfigure(self, settings: GroupSettings, *, publish: bool = True) -> None:
         """Other settings from now on; running drains keep theirs (rules 3, 17 and 23), and the
-        membership is not touched (rule 73). A group that was being retired stays."""
+        membership is not touched (rule 73). A group that was being retired stays. Who does not have it
+        published says more in the same step, and publishes that."""
         retired, self._emptied = self._emptied is not None, None
         said = {} if retired else self.said
         before, self.settings = self.settings, settings
         self._publication.settings = self._drains.settings = settings
         self.health.change(settings)
         self._following.change(settings, said, anew=retired or settings.discovery != before.discovery)
+        if publish:
+            self.publish()
+
+    def publish(self) -> None:
+        """Tell the data plane who may take new connections now."""
         self._publication.publish()
 
     def add(

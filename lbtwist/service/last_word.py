@@ -9,6 +9,7 @@ from lbtwist.model.config import GroupSettings
 from lbtwist.model.config.changes import KeyPath
 from lbtwist.model.members import Wanted
 from lbtwist.model.merge import Servers, wanted_of
+from lbtwist.model.registration import Registration
 from lbtwist.service.group import ServerGroup
 
 _FIELDS = Wanted._fields[1:]
@@ -30,7 +31,12 @@ def said_before(group: ServerGroup, said: Servers, spoken: Collection[KeyPath]) 
     anew of that is then followed, though it may be as before."""
     if not spoken:
         return said
-    registered = {r.address: wanted_of(r) for r in group.members if r.registered}
+    names = {path[0] for path in spoken if path}
+    registered = {
+        r.address: wanted_of(r)
+        for r in group.members
+        if r.registered and (EVERYTHING in spoken or _called(r, said) & names)
+    }
     if EVERYTHING in spoken:
         return {a: wanted for a, wanted in registered.items() if a in said or not _by_name(group, wanted)}
     before = dict(said)
@@ -44,7 +50,9 @@ def said_before(group: ServerGroup, said: Servers, spoken: Collection[KeyPath]) 
 
 def take_back(group: ServerGroup, settings: GroupSettings, spoken: Collection[KeyPath]) -> None:
     """The same for servers that are given by a host's name, which are followed apart."""
-    for name, server in settings.servers.items():
+    for name in settings.servers if EVERYTHING in spoken else {path[0] for path in spoken}:
+        if (server := settings.servers.get(name)) is None:
+            continue
         whole = bool({EVERYTHING, (name,), (name, "address")} & {*spoken})
         fields = _FIELDS if whole else [path[1] for path in spoken if path[:1] == (name,)]
         registration = group.named.registered(name)
@@ -54,6 +62,12 @@ def take_back(group: ServerGroup, settings: GroupSettings, spoken: Collection[Ke
             wanted = wanted_of(registration)._replace(**{field: getattr(server, field) for field in fields})
             if wanted != wanted_of(registration):
                 group.amend({registration.address: wanted})
+
+
+def _called(registration: Registration, said: Servers) -> set[str]:
+    """Its name, and the one that was said of its address."""
+    wanted = said.get(registration.address)
+    return {registration.name, wanted.name} if wanted else {registration.name}
 
 
 def _touches(path: KeyPath, table: KeyPath) -> bool:

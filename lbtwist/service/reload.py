@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -292,19 +292,22 @@ def _apply_group(
     spoken: Collection[KeyPath],
 ) -> Iterator[str]:
     said = said_before(group, group.said, spoken) if old else {}
-    group.reconfigure(new)
+    group.reconfigure(new, publish=False)
     yield f"server group {group.name} changed"
-    if new.discovery is None:
-        yield from _follow_servers(group, said, new, because, spoken)
+    merged = new.discovery is None and (yield from _follow_servers(group, said, new, because, spoken))
+    if not merged:
+        group.publish()
 
 
 def _follow_servers(
     group: ServerGroup, said: Servers, new: GroupSettings, because: Because, spoken: Collection[KeyPath]
-) -> Iterator[str]:
-    if said != group.said:
+) -> Generator[str, None, bool]:
+    """Whether that was published."""
+    if merged := said != group.said:
         yield from group.merge(said, group.said, because, Origin.FILE)
     if spoken:
         take_back(group, new, spoken)
+    return merged
 
 
 async def _apply_listeners(
