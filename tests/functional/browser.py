@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import shutil
-import signal
 import subprocess
 import urllib.request
 from pathlib import Path
@@ -64,8 +63,9 @@ class Browser:
         self._end()
 
     def open(self, url: str) -> None:
-        """Go to `url`."""
+        """Go to `url`, and wait for all that belongs to it."""
         self.call("Page.navigate", url=url)
+        self.wait("document.readyState == 'complete'")
 
     def read(self, expression: str) -> Any:
         """What a JavaScript expression is, waited for where it is a promise. Fails where it throws."""
@@ -81,7 +81,7 @@ class Browser:
             found[:] = [self.read(expression)]
             return bool(found[0])
 
-        eventually(true, seconds, lambda: f"{expression}; the page says {self.text()!r}")
+        eventually(true, seconds, lambda: f"{expression}; the page says:\n{self.text()}")
         return found[0]
 
     def text(self) -> str:
@@ -128,7 +128,7 @@ class Browser:
         )
 
     def _end(self) -> None:
-        self._process.send_signal(signal.SIGTERM)
+        self._process.terminate()
         try:
             self._process.wait(PATIENCE)
         except subprocess.TimeoutExpired:

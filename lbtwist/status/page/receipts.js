@@ -9,12 +9,12 @@ const COLUMNS = [
   ["Subject", "name", (row) => row.subject],
   ["Outcome", "outcome", (row) => row.outcome],
   ["Cause", "cause", (row) => row.cause],
-  ["Ended", "", (row) => clock(row.end)],
+  ["Ended", "ended", (row) => clock(row.end)],
   ["Took", "number", (row) => span(row.seconds)],
-  ["Connections", "number", (row) => count(row.connections)],
+  ["Connections", "number connections", (row) => count(row.connections)],
   ["Finished", "number", (row) => count(row.finished)],
-  ["Cut", "number", (row) => count(row.cut)],
-  ["Kept", "number", (row) => count(row.kept)],
+  ["Cut", "number cut", (row) => count(row.cut)],
+  ["Kept", "number kept", (row) => count(row.kept)],
   ["Who and why", "who", whoAndWhy],
 ];
 
