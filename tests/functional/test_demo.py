@@ -121,3 +121,24 @@ def test_nothing_is_left_behind(demo: Twistd) -> None:
     demo.signal(signal.SIGINT)
     assert demo.wait() == 0
     assert not key.parent.exists()
+
+
+def test_it_is_edited_live_and_says_that_there_is_no_file(demo: Twistd) -> None:
+    """In a console as the demo prints it."""
+    ssh = printed(demo, "ssh .* remove").partition(" remove ")[0]
+
+    def ask(words: str) -> tuple[int, str]:
+        done = subprocess.run(
+            ["sh", "-c", f"{ssh} {words}"], stdin=subprocess.DEVNULL, capture_output=True, text=True
+        )
+        return done.returncode, done.stdout + done.stderr
+
+    key = "server_groups.app.retries"
+    code, shown = ask(f"set {key} 7 --dry-run")
+    assert (code, "+retries = 7" in shown) == (0, True)
+    assert ask(f"set {key} 7") == (0, "server group app changed\n")
+    assert " 7 " in ask(f"get {key}")[1]
+    for verb in ("diff", "save", "reload", "check"):
+        code, why = ask(verb)
+        assert (code, why.startswith("it runs without a file: ")) == (1, True)
+    assert ask("revert") == (0, "server group app changed\n")

@@ -146,7 +146,17 @@ def test_what_a_file_cannot_say_in_its_form_is_refused() -> None:
         rewritten(part, {"a": [1], "b": 1}, Ports([]))
 
 
-@pytest.mark.parametrize("path", [("listeners", "new", "idle_timeout"), ("defaults", "listener", "retries")])
-def test_one_blank_line_stands_before_the_first_of_a_kind(path: KeyPath) -> None:
-    text = '[console]\nendpoint = ":22"\n'
-    assert rewrite(text, {path: LiveChange(5)}) == f"{text}\n[{'.'.join(path[:2])}]\n{path[2]} = 5\n"
+@pytest.mark.parametrize(
+    "path",
+    [
+        ("listeners", "new", "idle_timeout"),
+        ("defaults", "listener", "retries"),
+        ("server_groups", "two", "health_check", "interval"),
+        ("server_groups", "one", "health_check", "interval"),
+    ],
+    ids=".".join,
+)
+def test_one_blank_line_stands_before_a_table_that_is_new(path: KeyPath) -> None:
+    text = '[console]\nendpoint = ":22"\n\n[server_groups.one]\nport = 80\n'
+    *table, key = path
+    assert rewrite(text, {path: LiveChange(5)}) == f"{text}\n[{'.'.join(table)}]\n{key} = 5\n"

@@ -60,7 +60,7 @@ def _written(text: str, changes: Changes, ports: Ports) -> str:
         _keep_written(document, path[:-1])
     for path, values in fresh.items():
         table = _table(values)
-        if len(path) == 1 and table.is_super_table():
+        if table.is_super_table():
             _first_head(table).trivia.indent = ""  # a blank line is put before the whole
         _at(document, path[:-1])[path[-1]] = table
     heads.put_back()
