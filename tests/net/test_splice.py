@@ -60,12 +60,16 @@ class Peer:
 
     def push(self) -> None:
         """Go on with what is left to be sent."""
-        with contextlib.suppress(OSError):
+        try:
             while self._sent < len(self.written):
                 self._sent += self.socket.send(memoryview(self.written)[self._sent : self._sent + 2**20])
             if self.finished and not self._shut:
                 self._shut = True
                 self.socket.shutdown(socket.SHUT_WR)
+        except BlockingIOError:
+            pass
+        except OSError:
+            self.end = "reset"  # who sends hears of it, and reading tells of it no more
 
     def finish(self) -> None:
         """FIN, after what is left."""
