@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from lbtwist.model.figures import Figures
 from lbtwist.model.plane import ConnectionView, CutBy, Tally
 
-MAJOR, MINOR = 1, 0
+MAJOR, MINOR = 1, 1
 """The version of what is said. Another MINOR adds messages and fields, which whoever does not know them
 passes over; another MAJOR can't be understood."""
 
@@ -51,6 +52,8 @@ class HandedServer:
     """Registrations whose drains must end before it joins (rule 16)."""
     past: Tally = Tally()
     """The counters of seats that it had."""
+    past_failures: dict[str, int] = field(default_factory=dict)
+    """Of those, connections that failed by the reason."""
     timeout: float | None = None
     """Seconds that its connections would get were it removed now; None is never."""
 
@@ -103,6 +106,8 @@ class Report:
     registrations: dict[int, Tally] = field(default_factory=dict)
     listeners: dict[int, Tally] = field(default_factory=dict)
     everything: Tally | None = None
+    figures: Figures | None = None
+    """Of them too, those that are left out are as they were."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +128,16 @@ class HandedGeneration:
 
 
 @dataclass(frozen=True, slots=True)
+class HandedTotals:
+    """What all drains that have ended come to."""
+
+    drains: tuple[tuple[str, str, int], ...] = ()
+    """Cause, outcome, and how many."""
+    connections: dict[str, int] = field(default_factory=dict)
+    """Those that the drains were about: `finished`, `cut` and `kept`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Handover:
     """All that the newer one has to know to count, drain and cut what the older one has."""
 
@@ -132,6 +147,9 @@ class Handover:
     drains: tuple[HandedDrain, ...] = ()
     older: tuple[HandedGeneration, ...] = ()
     report: Report = Report()
+    past: Report = Report()
+    """The counters of generations that are gone, by the speaker's numbers."""
+    totals: HandedTotals = HandedTotals()
     receipts: tuple[str, ...] = ()
     """Of drains that have ended, a line of JSON each."""
 

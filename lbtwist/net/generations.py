@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain, count
 
@@ -13,8 +13,9 @@ from zope.interface import implementer
 from lbtwist.interfaces import IAccessObserver, IDataPlane, IDataPlaneObserver
 from lbtwist.model.endpoint import Endpoint
 from lbtwist.model.figures import Figures
-from lbtwist.model.plane import ConnectionView, CutBy, ListenerPolicy, Rotation, Scope, ScopeKind, Tally
+from lbtwist.model.plane import ConnectionView, CutBy, ListenerPolicy, Rotation, Scope, Tally
 from lbtwist.net.mirror import Mirror
+from lbtwist.net.past import Past
 
 
 @implementer(IDataPlane)
@@ -31,8 +32,9 @@ class Generations:
         self._held: dict[int, _Held] | None = {} if held else None
         """What is to be served when it is released, by the listener's number; None when it was."""
         self._rotations: dict[str, Rotation] = {}
-        self._past = Tally()
-        """The counters of generations that are gone."""
+        self.past = Past()
+        self.farewell: Callable[[], None] = lambda: None
+        """Called when it closes: nothing more is counted here."""
 
     def add(self, mirror: Mirror) -> None:
         """What that generation has counts from now on."""
@@ -41,10 +43,12 @@ class Generations:
             _keep(mirror, group, rotation)
 
     def remove(self, mirror: Mirror) -> None:
-        """That generation is gone: what it still had is lost, and nothing of it is live."""
+        """That generation is gone: what it still had is lost, and nothing of it is live. What it counted
+        stays in the sums, but that of its registrations."""
         mirror.end()
         self.mirrors.remove(mirror)
-        self._past += mirror.everything
+        listeners = {n: mirror.tally(Scope.listener(n)) for n in mirror.listener_numbers()}
+        self.past.add(listeners, mirror.everything, mirror.figures())
 
     def release(self) -> None:
         """Accept from now on."""
@@ -94,14 +98,16 @@ class Generations:
         whole = self.own.tally(scope)
         for mirror in self.mirrors:
             whole += mirror.tally(scope)
-        return whole + self._past if scope.kind is ScopeKind.ALL else whole
+        return whole + self.past.tally(scope)
 
     def totals(self) -> Mapping[int, int]:
-        """Of our own alone: nothing is established elsewhere any more."""
+        """Of our own alone: new connections are established nowhere else."""
         return self.own.totals()
 
     def figures(self) -> Figures:
-        return self.own.figures()
+        """Those of an older generation are a second old at most, and all that it counted before the
+        upgrade is among them."""
+        return sum((mirror.figures() for mirror in self.mirrors), self.own.figures() + self.past.figures)
 
     def when_empty(self, scope: Scope) -> Deferred[None]:
         return Deferred.fromCoroutine(self._emptiness(scope))
@@ -132,9 +138,11 @@ class Generations:
         self.own.forget(scope)
         for mirror in self.mirrors:
             mirror.forget(scope)
+        self.past.forget(scope)
 
     def close(self) -> None:
         self.own.close()
+        self.farewell()
         for mirror in self.mirrors:
             mirror.channel.close()
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
 
+from lbtwist.model.figures import Figures
 from lbtwist.model.generations import Cut, CutConnection, InRotation, Look, Message, Report, Views
 from lbtwist.model.plane import EVERYTHING, ConnectionView, CutBy, Scope, ScopeKind, Tally
 from lbtwist.net.channel import IChannel
@@ -54,6 +55,7 @@ class Mirror:
         self._listeners: dict[int, Tally] = {}
         self.everything = Tally()
         """The counters of all that it has and had."""
+        self._figures = Figures()
         self._views = Views()
         self._viewed = clock.seconds()
         self._known: dict[int, int] = {}
@@ -82,8 +84,19 @@ class Mirror:
     def report(self) -> Report:
         """All counters, by its own numbers."""
         return Report(
-            registrations=self._registrations, listeners=self._listeners, everything=self.everything
+            registrations=self._registrations,
+            listeners=self._listeners,
+            everything=self.everything,
+            figures=self._figures,
         )
+
+    def listener_numbers(self) -> list[int]:
+        """Ours of its listeners."""
+        return [self.numbers[number] for number in self._listeners if number in self.numbers]
+
+    def figures(self) -> Figures:
+        """As it last told them, by our numbers."""
+        return self._figures.renumbered(self.numbers)
 
     def tally(self, scope: Scope) -> Tally:
         if scope.kind is ScopeKind.ALL:
@@ -143,14 +156,16 @@ class Mirror:
         known = self._registrations if scope.kind is ScopeKind.REGISTRATION else self._listeners
         for number in self._own(scope):
             known.pop(number, None)
+        self._figures = self._figures.without(*self._own(scope))
 
     def end(self) -> None:
-        """It is gone, and with it what it had: nothing is live."""
+        """It is gone: nothing is live, and what was has been cut."""
         self._follow(
             Report(
-                registrations={n: replace(t, live=0) for n, t in self._registrations.items()},
-                listeners={n: replace(t, live=0) for n, t in self._listeners.items()},
-                everything=replace(self.everything, live=0),
+                registrations={n: ended(tally) for n, tally in self._registrations.items()},
+                listeners={n: ended(tally) for n, tally in self._listeners.items()},
+                everything=ended(self.everything),
+                figures=self._figures.at_rest(),
             )
         )
         self._views = Views()
@@ -163,6 +178,8 @@ class Mirror:
         self._listeners.update(report.listeners)
         if report.everything is not None:
             self.everything = report.everything
+        if report.figures is not None:
+            self._figures = self._figures.updated(report.figures)
 
     def _tell_empty(self) -> None:
         for scope in [each for each in self._waiting if not self.tally(each).live]:
@@ -188,3 +205,8 @@ class Mirror:
             age=view.age + later,
             idle=view.idle + later,
         )
+
+
+def ended(tally: Tally) -> Tally:
+    """`tally` where the process has ended: what was live did not end by itself, so it counts as cut."""
+    return replace(tally, live=0, cut=tally.cut + tally.live)

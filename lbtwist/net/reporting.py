@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.python.failure import Failure
 
+from lbtwist.model.figures import Figures
 from lbtwist.model.generations import Cut, CutConnection, InRotation, Look, Message, Report, Views
 from lbtwist.model.plane import EVERYTHING, CutBy, Scope, ScopeKind, Tally
 from lbtwist.net.channel import IChannel
@@ -19,6 +21,7 @@ INTERVAL = 0.1
 MANY = 1000
 """With more connections, a report is made each `SLOW` seconds: counting them takes time."""
 SLOW = 1.0
+"""Figures are told each so many seconds at most, but at once where nothing is live any more."""
 
 
 class Reporting:
@@ -35,9 +38,13 @@ class Reporting:
         self._plane = plane
         self._own = plane.own
         self._channel = channel
+        self._clock = clock
         self._registrations = tuple(registrations)
         self._listeners = tuple(listeners)
         self._told = Report()
+        self._figures = Figures()
+        """Those that were told."""
+        self._figures_at = clock.seconds()
         self._beat = LoopingCall(self._report_or_rest)
         self._beat.clock = clock
         self._beats = 0
@@ -45,8 +52,8 @@ class Reporting:
 
     def whole(self) -> Report:
         """All counters now, which are told with it."""
-        self._told = self._counted()
-        return self._told
+        self._told, self._figures = self._counted(), self._own.figures()
+        return replace(self._told, figures=self._figures)
 
     def start(self) -> None:
         """Tell from now on what changes."""
@@ -58,7 +65,7 @@ class Reporting:
             self._beat.stop()
         for waiting in list(self._watched.values()):
             waiting.cancel()
-        self.report()
+        self.report(wholly=True)
 
     def heard(self, message: Message) -> None:
         """Do what the newer generation wants."""
@@ -76,17 +83,29 @@ class Reporting:
             case _:
                 pass  # nothing else is said to it
 
-    def report(self) -> None:
-        """Tell what has changed since the last time."""
+    def report(self, *, wholly: bool = False) -> None:
+        """Tell what has changed since the last time; of figures where it is time, or `wholly`."""
         now, before = self._counted(), self._told
         self._told = now
         changed = Report(
             registrations=_changed(now.registrations, before.registrations),
             listeners=_changed(now.listeners, before.listeners),
             everything=now.everything if now.everything != before.everything else None,
+            figures=self._news() if wholly or self._due() else None,
         )
         if changed != Report():
             self._channel.send(changed)
+
+    def _due(self) -> bool:
+        everything = self._told.everything or Tally()
+        return not everything.live or self._clock.seconds() - self._figures_at >= SLOW
+
+    def _news(self) -> Figures | None:
+        """The figures that have changed; None where none has."""
+        now, before = self._own.figures(), self._figures
+        self._figures, self._figures_at = now, self._clock.seconds()
+        news = now.since(before)
+        return news if news != Figures() else None
 
     def _report_or_rest(self) -> None:
         self._beats += 1

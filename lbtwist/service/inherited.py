@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
 from twisted.logger import Logger
@@ -27,6 +27,7 @@ class InheritedServer(NamedTuple):
     seats: tuple[int, ...]
     """What its connections are known by here."""
     past: Tally
+    past_failures: Mapping[str, int]
     leaving: bool
     removed_by: Origin | None
     drain: Drain | None
@@ -85,6 +86,7 @@ class Inherited:
     def _give(self, registration: Registration, server: InheritedServer) -> None:
         registration.seats[:0] = server.seats
         registration.past += server.past
+        registration.past_failures.update(server.past_failures)
         waits_for = [self._left[number] for number in server.waits_for if number in self._left]
         self._members.hold(registration, [r for r in waits_for if r.membership is Membership.LEAVING])
         if server.drain is None:

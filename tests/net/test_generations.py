@@ -7,13 +7,15 @@ from itertools import count
 import pytest
 from twisted.internet.defer import CancelledError, Deferred, fail
 from twisted.internet.task import Clock
+from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from lbtwist.errors import BindError
-from lbtwist.interfaces import IDataPlane
+from lbtwist.interfaces import IDataPlane, IDataPlaneObserver
 from lbtwist.model.address import parse_address
 from lbtwist.model.endpoint import parse_endpoint
-from lbtwist.model.generations import InRotation, Look
+from lbtwist.model.figures import Distribution, GroupFigures, ListenerFigures
+from lbtwist.model.generations import InRotation, Look, Report
 from lbtwist.model.plane import EVERYTHING, ListenerPolicy, Member, Rotation, Scope, Tally
 from lbtwist.net.generations import Generations
 from lbtwist.net.mirror import LAST_REQUESTS, PATIENCE, Mirror
@@ -31,6 +33,17 @@ WEB = Scope.listener(NEW_WEB)
 
 def member(number: int, host: int) -> Member:
     return Member(number, f"app/s{host}#{number}", parse_address(f"10.0.0.{host}:80"), 1)
+
+
+@implementer(IDataPlaneObserver)
+class Quiet:
+    """Hears of failures, and does nothing about them."""
+
+    def connect_failed(self, number: int, reason: str) -> None:
+        pass
+
+    def no_server(self, group: str, tried: int, reason: str) -> None:
+        pass
 
 
 class Bench:
@@ -86,6 +99,60 @@ def test_rule_75_connections_of_both_are_counted_together(bench: Bench) -> None:
     assert [bench.plane.tally(each) for each in (FIRST, WEB, EVERYTHING)] == [both, both, both]
     assert bench.plane.tally(SECOND) == Tally()
     assert bench.plane.totals() == {22: 1}, "what comes new comes to our own"
+
+
+def test_rule_75_figures_of_both_are_told_together() -> None:
+    bench = Bench()
+    for plane, failed in ((bench.old, 2), (bench.new, 22)):
+        plane.observer = Quiet()
+        plane.groups["app"] = GroupFigures(no_server=2, connect=Distribution((1,) * 16, 8.0))
+        plane.fail(member(failed, 1), "refused")
+    bench.old.listeners[OLD_WEB] = ListenerFigures(3, (0, 5, 0, 0, 0))
+    bench.new.listeners[NEW_WEB] = ListenerFigures(1, (0, 1, 0, 0, 2))
+    bench.clock.advance(SLOW)
+    figures = bench.plane.figures()
+    assert figures.groups["app"] == GroupFigures(no_server=4, connect=Distribution((2,) * 16, 16.0))
+    assert figures.listeners == {NEW_WEB: ListenerFigures(4, (0, 6, 0, 0, 2))}
+    assert figures.failures == {12: {"refused": 1}, 22: {"refused": 1}}
+
+
+def test_rule_75_what_the_older_one_counted_before_the_upgrade_counts_at_once() -> None:
+    bench = Bench()
+    bench.old.groups["app"] = GroupFigures(retries=7, queue=1)
+    mirror = Mirror(8, bench.ours, {}, {}, bench.reporting.whole(), count(1), bench.clock)
+    bench.plane.mirrors[:] = [mirror]
+    assert bench.plane.figures().groups["app"] == GroupFigures(retries=7, queue=1)
+    bench.plane.remove(mirror)
+    assert bench.plane.figures().groups["app"] == GroupFigures(retries=7), "it stays, and nobody waits there"
+    assert bench.plane.past.report().figures == bench.plane.figures()
+
+
+def test_figures_are_told_each_second_at_most_and_only_what_has_changed(bench: Bench) -> None:
+    bench.old.groups["other"] = GroupFigures(retries=1)
+    for turn in range(1, 30):
+        bench.old.groups["app"] = GroupFigures(retries=turn)
+        bench.clock.advance(INTERVAL)
+    told = [each.figures for each in bench.its.sent if isinstance(each, Report) and each.figures]
+    assert [sorted(each.groups) for each in told] == [["app", "other"], ["app"]]
+
+
+def test_the_last_figures_are_told_when_it_closes(bench: Bench) -> None:
+    bench.old_whole.farewell = bench.reporting.stop
+    bench.old.groups["app"] = GroupFigures(retries=7)
+    bench.old_whole.close()
+    bench.its.close()
+    assert bench.plane.figures().groups["app"].retries == 7
+
+
+def test_what_a_listener_had_is_forgotten_with_it(bench: Bench) -> None:
+    bench.old.listeners[OLD_WEB] = ListenerFigures(responses=(0, 5, 0, 0, 0))
+    bench.theirs[0].end()
+    bench.clock.advance(INTERVAL)
+    bench.plane.remove(bench.mirror)
+    assert (bench.plane.tally(WEB).total, list(bench.plane.figures().listeners)) == (1, [NEW_WEB])
+    bench.plane.forget(WEB)
+    assert (bench.plane.tally(WEB).total, list(bench.plane.figures().listeners)) == (0, [])
+    assert bench.plane.tally(EVERYTHING).total == 1
 
 
 def test_rule_75_a_scope_is_empty_when_it_is_in_both_and_at_that_moment(bench: Bench) -> None:
@@ -208,7 +275,8 @@ def test_rule_75_one_that_is_gone_has_nothing_and_its_counters_stay(bench: Bench
     outcome(bench.plane.refreshed())
     bench.its.close()
     assert waiting == [None]
-    assert bench.plane.tally(EVERYTHING) == Tally(total=1, sent=2)
+    both = Tally(total=1, cut=1, sent=2)
+    assert (bench.plane.tally(EVERYTHING), bench.plane.tally(WEB)) == (both, both), "it did not end by itself"
     assert list(bench.plane.connections(EVERYTHING)) == []
     assert bench.plane.mirrors == []
 
@@ -222,8 +290,12 @@ def test_the_older_one_goes_on_alone(bench: Bench) -> None:
 
 def test_what_is_forgotten_stays_in_all(bench: Bench) -> None:
     bench.theirs[0].end()
+    bench.old.observer = Quiet()
+    bench.old.fail(member(2, 1))
+    bench.clock.advance(INTERVAL)
+    assert list(bench.plane.figures().failures) == [12]
     bench.plane.forget(Scope.registration(12))
-    assert bench.plane.tally(FIRST) == Tally()
+    assert (bench.plane.tally(FIRST), bench.plane.figures().failures) == (Tally(), {})
     assert bench.plane.tally(EVERYTHING).total == 1
 
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lbtwist.model.figures import BOUNDS, CLASSES, Distribution, Figures, GroupFigures, ListenerFigures
 from lbtwist.model.generations import (
     Accepting,
     Cut,
@@ -16,6 +17,7 @@ from lbtwist.model.generations import (
     HandedCause,
     HandedDrain,
     HandedServer,
+    HandedTotals,
     Handover,
     Hello,
     InRotation,
@@ -36,7 +38,27 @@ views = st.builds(
     ConnectionView, numbers, words, words, words, words, seconds, seconds, numbers, numbers, words
 )
 by_number = st.dictionaries(numbers, tallies, max_size=3)
-reports = st.builds(Report, registrations=by_number, listeners=by_number, everything=st.none() | tallies)
+listener_figures = st.builds(ListenerFigures, numbers, st.tuples(*[numbers] * len(CLASSES)))
+distributions = st.builds(Distribution, st.tuples(*[numbers] * (len(BOUNDS) + 1)), seconds)
+group_figures = st.builds(GroupFigures, retries=numbers, connect=distributions, response=distributions)
+figures = st.builds(
+    Figures,
+    st.dictionaries(numbers, listener_figures, max_size=2),
+    st.dictionaries(words, group_figures, max_size=2),
+    st.dictionaries(numbers, st.dictionaries(words, numbers, max_size=2), max_size=2),
+)
+reports = st.builds(
+    Report,
+    registrations=by_number,
+    listeners=by_number,
+    everything=st.none() | tallies,
+    figures=st.none() | figures,
+)
+totals = st.builds(
+    HandedTotals,
+    st.lists(st.tuples(words, words, numbers), max_size=2).map(tuple),
+    st.dictionaries(words, numbers, max_size=3),
+)
 drains = st.builds(
     HandedDrain,
     words,
@@ -60,6 +82,8 @@ messages: st.SearchStrategy[Message] = st.one_of(
         servers=st.lists(servers, max_size=2).map(tuple),
         drains=st.lists(drains, max_size=2).map(tuple),
         report=reports,
+        past=reports,
+        totals=totals,
     ),
     st.builds(
         Cut,

@@ -5,20 +5,20 @@ from __future__ import annotations
 import math
 from base64 import b64decode
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 
 from twisted.logger import Logger
 
 from lbtwist.errors import LBError
 from lbtwist.model.address import parse_address
 from lbtwist.model.drain import Because, Cause, Drain, State
+from lbtwist.model.figures import Figures
 from lbtwist.model.generations import HandedDrain, HandedGeneration, HandedServer, Handover
-from lbtwist.model.plane import Scope, ScopeKind
+from lbtwist.model.plane import Scope, ScopeKind, Tally
 from lbtwist.model.registration import Origin
 from lbtwist.model.state.receipts import read_receipt_line
 from lbtwist.net.channel import IChannel
 from lbtwist.net.generations import Generations
-from lbtwist.net.mirror import Mirror
+from lbtwist.net.mirror import Mirror, ended
 from lbtwist.service.balancer import LoadBalancer
 from lbtwist.service.inherited import InheritedServer
 
@@ -72,6 +72,7 @@ class Adoption:
         for drain in self._handover.drains:
             if drain.server is None:
                 self._go_on(drain)
+        self._take_past()
         self._take_receipts()
 
     def _listener(self, name: str) -> int:
@@ -85,6 +86,7 @@ class Adoption:
             parse_address(server.address),
             tuple(self.numbers[seat] for seat in server.seats),
             server.past,
+            server.past_failures,
             server.leaving,
             Origin(server.removed_by) if server.removed_by else None,
             self._drain(drain) if drain else None,
@@ -127,6 +129,14 @@ class Adoption:
                 subject = f"{name}/{server.name}"
                 drains.open(subject, scope, Cause.REMOVAL, because, server.timeout).begin()
 
+    def _take_past(self) -> None:
+        """What those before had counted: sums go on, and none falls (rule 75)."""
+        past, numbers = self._handover.past, self.numbers
+        listeners = {numbers[n]: tally for n, tally in past.listeners.items() if n in numbers}
+        figures = (past.figures or Figures()).renumbered(numbers)
+        self._plane.past.add(listeners, past.everything or Tally(), figures)
+        self._balancer.drains.totals.inherit(self._handover.totals)
+
     def _take_receipts(self) -> None:
         drains = self._balancer.drains
         known = {(receipt.subject, receipt.start) for receipt in drains.receipts}
@@ -135,18 +145,23 @@ class Adoption:
 
 
 def release(balancer: LoadBalancer, plane: Generations, mirror: Mirror) -> None:
-    """That generation is gone: its counters stay with the registrations, and what it still had is lost."""
+    """That generation is gone: its counters stay with the registrations, and what it still had is lost.
+
+    A drain of nothing else is interrupted. In one that goes on with connections of others the lost ones
+    count as cut: they did not end by themselves.
+    """
     for running in balancer.drains:
         scope = running.drain.scope
         lost = mirror.tally(scope).live if scope.kind is not ScopeKind.ALL else 0
         if lost and lost == running.live():
             running.interrupt()
-    seats = set(mirror.numbers.values())
+    seats, failures = set(mirror.numbers.values()), mirror.figures().failures
     for registration in balancer.registrations():
         for seat in seats.intersection(registration.seats):
-            counted = replace(mirror.tally(Scope.registration(seat)), live=0)
+            counted = ended(mirror.tally(Scope.registration(seat)))
             registration.seats.remove(seat)
             registration.past += counted
+            registration.past_failures.update(failures.get(seat, {}))
             if registration.drain is not None and seat in registration.drain.scope.numbers:
                 registration.drain.narrow(seat, counted)
     plane.remove(mirror)

@@ -50,6 +50,8 @@ def handover(balancer: LoadBalancer, plane: Generations, reporting: Reporting) -
         drains=tuple(_drains(balancer)),
         older=tuple(_older(mirror) for mirror in plane.mirrors),
         report=reporting.whole(),
+        past=plane.past.report(),
+        totals=balancer.drains.totals.handed(),
         receipts=tuple(map(receipt_line, balancer.drains.receipts)),
     )
 
@@ -67,6 +69,7 @@ def _servers(group: ServerGroup) -> Iterator[HandedServer]:
             registration.removed_by.value if registration.removed_by else "",
             tuple(sorted(registration.waits_for)),
             registration.past,
+            dict(registration.past_failures),
             timeout,
         )
 

@@ -125,7 +125,8 @@ class Upgrade:
             mirror.channel.close()
         self._plane.mirrors.clear()
         if self._reporting is not None:
-            self._reporting.report()  # what was accepted since the handover
+            self._plane.farewell = self._reporting.stop
+            self._reporting.report(wholly=True)  # what was accepted since the handover
         launched.let_go()
         outcome, self._outcome = self._outcome, None
         if outcome is not None:

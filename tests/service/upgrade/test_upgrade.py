@@ -15,6 +15,7 @@ from lbtwist.errors import Refused
 from lbtwist.model.address import parse_address
 from lbtwist.model.config import Config, parse
 from lbtwist.model.drain import Because, Cause
+from lbtwist.model.figures import GroupFigures
 from lbtwist.model.generations import MAJOR, Accepting, Handover, Hello, Ready
 from lbtwist.model.members import Wanted
 from lbtwist.model.plane import EVERYTHING
@@ -82,6 +83,11 @@ class Generation:
 
     def live(self, text: str, *, leaving: bool = False) -> int:
         return self.plane.tally(self.find(text, leaving=leaving).scope).live
+
+    def exit(self) -> None:
+        """Its last connection has ended, and so does the process."""
+        self.balancer.stopService()
+        self.next.channel.close()
 
     def _launch(self, descriptors: Sequence[Descriptor], state: bytes) -> Launched:
         if self.fails:
@@ -334,6 +340,50 @@ def test_an_old_one_that_is_empty_leaves_its_counters(bench: Bench) -> None:
     assert new.plane.mirrors == []
 
 
+def test_rule_75_no_counter_falls_when_an_old_one_is_gone(bench: Bench) -> None:
+    old = bench.old.connect("app/ecs01")
+    old.move(received=7)
+    bench.old.own.fail(bench.old.find("app/ecs01").member, "refused")
+    bench.old.own.groups["app"] = GroupFigures(retries=3)
+    new = bench.upgrade()
+    new.connect("app/ecs01").end()
+    web, registration = new.balancer.listeners["web"], new.find("app/ecs01")
+
+    def counters() -> tuple[int, int, int, int]:
+        listener, retries = new.plane.tally(web.scope), new.plane.figures().groups["app"].retries
+        failures = sum((sum(of.values()) for of in new.plane.figures().failures.values()), 0)
+        return listener.total, listener.received, retries, failures + registration.past_failures.total()
+
+    assert counters() == (2, 7, 3, 1)
+    old.end()
+    bench.old.own.groups["app"] = GroupFigures(retries=4)
+    bench.old.exit()
+    assert new.plane.mirrors == []
+    assert counters() == (2, 7, 4, 1), "what it counted last is told before it ends"
+
+
+def test_rule_75_counters_go_on_over_two_upgrades(bench: Bench) -> None:
+    bench.old.connect("app/ecs01")
+    bench.old.own.fail(bench.old.find("app/ecs01").member, "refused")
+    bench.old.own.groups["app"] = GroupFigures(retries=3)
+    group, registration = bench.old.balancer.find(parse_reference("app/ecs01"))
+    group.drain([registration], ADA, 0)
+    second = bench.upgrade()
+    bench.old.exit()
+    assert second.plane.mirrors == []
+    bench.old, bench.outcome = second, []
+    third = bench.upgrade()
+    second.exit()
+    assert third.plane.mirrors == []
+    tally = third.plane.tally(third.balancer.listeners["web"].scope)
+    assert (tally.total, third.plane.tally(EVERYTHING).total) == (1, 1)
+    assert third.plane.figures().groups["app"].retries == 3
+    assert third.find("app/ecs01").past_failures == {"refused": 1}
+    totals = third.balancer.drains.totals
+    assert totals.drains == {("operator", "cut"): 1}
+    assert totals.connections == {"finished": 0, "cut": 1, "kept": 0}
+
+
 def test_an_old_one_that_crashes_interrupts_what_was_its_alone(bench: Bench) -> None:
     for server in ("app/ecs01", "app/ecs02"):
         bench.old.connect(server)
@@ -352,7 +402,7 @@ def test_an_old_one_that_crashes_interrupts_what_was_its_alone(bench: Bench) -> 
     assert new.find("app/ecs02").state == "draining"
     mine.end()
     receipt = new.balancer.drains.receipts[-1]
-    assert (receipt.outcome, receipt.connections, receipt.finished, receipt.cut) == ("completed", 2, 2, 0)
+    assert (receipt.outcome, receipt.connections, receipt.finished, receipt.cut) == ("cut", 2, 1, 1)
 
 
 def test_an_old_one_that_is_gone_before_it_has_handed_over(bench: Bench) -> None:
