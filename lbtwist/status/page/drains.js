@@ -32,7 +32,8 @@ class Drain {
     this.clock = bar("seconds");
     this.why = make("p", { of: "quiet" });
     this.#bar(subject);
-    const head = make("p", { of: "beside" }, make("strong", { of: "name", text: subject }), this.state, this.cause);
+    const name = make("strong", { of: "name", text: subject });
+    const head = make("p", { of: "beside" }, name, this.state, this.cause);
     const left = make("p", { of: "beside" }, make("span", {}, this.left, this.of), this.time);
     this.node = make("li", { of: "drain" }, head, left, this.bar, this.clock, this.why);
   }

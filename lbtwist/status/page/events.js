@@ -13,7 +13,8 @@ export class Events {
     if (this.#known.has(id)) return;
     this.#known.add(id);
     const text = [row.subject, row.event, row.who && `(${row.who})`].filter(Boolean).join(" ");
-    this.#list.prepend(make("li", {}, make("time", { datetime: row.time, text: clock(row.time) }), make("span", { text })));
+    const time = make("time", { datetime: row.time, text: clock(row.time) });
+    this.#list.prepend(make("li", {}, time, make("span", { text })));
     while (this.#list.children.length > KEPT) this.#list.lastChild.remove();
   }
 }

@@ -2,30 +2,29 @@
 
 import { groupOf } from "./picture.js";
 import { Spark } from "./spark.js";
-import { Table } from "./table.js";
+import { Table, shown } from "./table.js";
 import { count, many, make, put, putState, rate, span } from "./text.js";
 
 const MANY = 100; // servers, from which on a group is folded at first
 
 /** The state as a word, and beside it why. */
-function state(cell, { row }) {
-  if (!cell.firstChild) cell.append(make("span", { of: "state" }), make("span", { of: "quiet" }));
-  putState(cell.firstChild, row.state);
+function showState({ firstChild: word, lastChild: beside }, { row }) {
+  putState(word, row.state);
   const left = row.seconds_left === "never" ? "no deadline" : `${span(row.seconds_left)} left`;
   const why = [row.reason, row.seconds_left === null ? "" : left];
-  put(cell.lastChild, why.filter(Boolean).join(", ").replaceAll("_", " "));
+  put(beside, why.filter(Boolean).join(", ").replaceAll("_", " "));
 }
 
 const COLUMNS = [
-  { head: "Server", of: "name", show: (cell, { key, row }) => put(cell, row.server.slice(groupOf(key).length + 1)) },
-  { head: "Address", of: "code", show: (cell, { row }) => put(cell, row.address) },
-  { head: "State", of: "why", show: state },
-  { head: "Weight", of: "number weight", show: (cell, { row }) => put(cell, count(row.weight)) },
-  { head: "Connections", of: "number", show: (cell, { row }) => put(cell, count(row.connections)) },
+  shown("Server", "name", ({ key, row }) => row.server.slice(groupOf(key).length + 1)),
+  shown("Address", "code", ({ row }) => row.address),
+  { head: "State", of: "why", inside: "state quiet", show: showState },
+  shown("Weight", "number weight", ({ row }) => count(row.weight)),
+  shown("Connections", "number", ({ row }) => count(row.connections)),
   { head: "Last 2 min", of: "drawn", history: (entry) => entry.connections },
-  { head: "Per second", of: "number", show: (cell, { rates }) => put(cell, rate(rates.last)) },
-  { head: "Failed", of: "number", show: (cell, { row }) => put(cell, count(row.failed)) },
-  { head: "Last check", of: "check", show: (cell, { row }) => put(cell, row.last_check ?? "–") },
+  shown("Per second", "number", ({ rates }) => rate(rates.last)),
+  shown("Failed", "number", ({ row }) => count(row.failed)),
+  shown("Last check", "check", ({ row }) => row.last_check ?? "–"),
 ];
 
 class Group {
@@ -93,8 +92,11 @@ export class Groups {
     const members = Map.groupBy(picture.servers.values(), (entry) => groupOf(entry.key));
     for (const [name, group] of this.#groups) if (!picture.groups.has(name)) this.#remove(name, group);
     const wanted = this.#wanted();
-    const shown = [...picture.groups.values()].map((entry) => this.#show(entry, members.get(entry.key) ?? [], wanted));
-    return shown.includes(true);
+    let more = false;
+    for (const entry of picture.groups.values()) {
+      more = this.#show(entry, members.get(entry.key) ?? [], wanted) || more;
+    }
+    return more;
   }
 
   #show(entry, servers, wanted) {

@@ -21,7 +21,7 @@ export class Spark {
   #line = shape("path", "line");
   #area = shape("path", "area");
 
-  /** Of what `history()` is; the figure itself stands beside it, so this says nothing to who does not see it. */
+  /** Of what `history()` is. The figure itself stands beside it, so it is nothing to who does not see. */
   constructor(history) {
     this.#history = history;
     this.node = shape("svg", "spark");
@@ -56,6 +56,7 @@ export class Spark {
   #points() {
     const { values } = this.#history();
     const scale = (HEIGHT - 3) / Math.max(1, ...values);
-    return values.map((value, n) => `${this.#start + n} ${(HEIGHT - 1.5 - value * scale).toFixed(1)}`).join("L");
+    const height = (value) => (HEIGHT - 1.5 - value * scale).toFixed(1);
+    return values.map((value, n) => `${this.#start + n} ${height(value)}`).join("L");
   }
 }

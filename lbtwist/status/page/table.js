@@ -1,25 +1,35 @@
 // A table whose rows are kept by key: what has not changed is not touched.
 
-import { make } from "./text.js";
 import { Spark } from "./spark.js";
+import { make, put, putState } from "./text.js";
 
 const AT_ONCE = 40; // rows that are made in one frame
 
-/** A column: `show(cell, entry)` shows a cell, or `history(entry)` is what is drawn in it. */
+/** A column that shows `text(entry)`. */
+export const shown = (head, of, text) => ({ head, of, show: (cell, entry) => put(cell, text(entry)) });
+
+/** A column that shows `state(entry)`. */
+export const stated = (head, of, state) => ({
+  head,
+  of,
+  inside: "state",
+  show: (cell, entry) => putState(cell.firstChild, state(entry)),
+});
+
+/**
+ * A column has a `head` and a class (`of`), and `show(cell, entry)` or the `history(entry)` that is drawn
+ * in it; `inside` are the classes of elements that its cells have from the beginning.
+ */
 export class Table {
   #rows = new Map();
+  #body = make("tbody", { role: "rowgroup" });
 
-  constructor(caption, columns) {
+  constructor(caption, columns, { newestFirst = false } = {}) {
     this.columns = columns;
-    const heads = columns.map(({ head, of = "" }) => make("th", { of, scope: "col", role: "columnheader", text: head }));
-    this.body = make("tbody", { role: "rowgroup" });
-    this.node = make(
-      "table",
-      { role: "table" },
-      make("caption", { of: "unseen", text: caption }),
-      make("thead", { role: "rowgroup" }, make("tr", { role: "row" }, ...heads)),
-      this.body,
-    );
+    this.newestFirst = newestFirst;
+    const head = make("thead", { role: "rowgroup" }, make("tr", { role: "row" }, ...columns.map(headOf)));
+    const name = make("caption", { of: "unseen", text: caption });
+    this.node = make("table", { role: "table" }, name, head, this.#body);
   }
 
   /** Shows these; returns whether there is more to be made in the next frame. */
@@ -45,27 +55,16 @@ export class Table {
 
   #add(entry) {
     const row = { entry, cells: [], sparks: [], version: -1 };
-    row.node = make("tr", { role: "row" }, ...this.columns.map((column, n) => this.#cell(row, column, n)));
+    row.node = make("tr", { role: "row" }, ...this.columns.map((column, n) => cellOf(row, column, n)));
     this.#rows.set(entry.key, row);
-    this.body.append(row.node);
-  }
-
-  #cell(row, { head, of = "", history }, n) {
-    const kind = n ? { role: "cell" } : { scope: "row", role: "rowheader" };
-    const cell = make(n ? "td" : "th", { of, "data-label": head, ...kind });
-    if (history) {
-      const spark = new Spark(() => history(row.entry));
-      row.sparks.push(spark);
-      cell.append(spark.node);
-    }
-    row.cells.push(cell);
-    return cell;
+    if (this.newestFirst) this.#body.prepend(row.node);
+    else this.#body.append(row.node);
   }
 
   #update(row, entry) {
     if (row.entry !== entry) {
+      if (row.entry.row !== entry.row) row.version = -1;
       row.entry = entry;
-      row.version = -1;
     }
     for (const spark of row.sparks) spark.draw();
     if (row.version === entry.version) return;
@@ -78,4 +77,19 @@ export class Table {
     row.node.remove();
     this.#rows.delete(key);
   }
+}
+
+const headOf = ({ head, of }) => make("th", { of, scope: "col", role: "columnheader", text: head });
+
+function cellOf(row, { head, of, inside = "", history }, n) {
+  const kind = n ? { role: "cell" } : { scope: "row", role: "rowheader" };
+  const cell = make(n ? "td" : "th", { of, "data-label": head, ...kind });
+  for (const name of inside.split(" ").filter(Boolean)) cell.append(make("span", { of: name }));
+  if (history) {
+    const spark = new Spark(() => history(row.entry));
+    row.sparks.push(spark);
+    cell.append(spark.node);
+  }
+  row.cells.push(cell);
+  return cell;
 }

@@ -59,7 +59,8 @@ export class Whole {
     put(byId("name"), row.name);
     putState(byId("state"), row.state);
     const place = [row.region, row.zone].filter(Boolean).join(" / ");
-    put(byId("about"), [`lbtwist ${row.version}`, place, `up ${span(row.uptime)}`].filter(Boolean).join(" · "));
+    const about = [`lbtwist ${row.version}`, place, `up ${span(row.uptime)}`];
+    put(byId("about"), about.filter(Boolean).join(" · "));
     document.title = `${row.name} – lbtwist`;
   }
 
