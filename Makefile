@@ -16,8 +16,11 @@ help:  ## This list
 demo: $(STAMP)  ## A load balancer with servers to try it on, in the foreground
 	$(BIN)/twistd -n --pidfile= lb --demo
 
+# Most of the functional tests wait for a drain to end, so three take little more from two cores than one.
+JOBS := 3
+
 test: lint  ## Everything that must pass before a commit
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile
 
 lint: $(STAMP)  ## ruff and mypy
 	$(BIN)/ruff check .
