@@ -26,8 +26,9 @@ from lbtwist.model.reference import Reference
 from lbtwist.model.registration import Registration
 from lbtwist.net.assembly import data_plane
 from lbtwist.net.budget import Budget
+from lbtwist.net.pipes import Pipes
 from lbtwist.net.sockets import ListeningSockets
-from lbtwist.service.capacity import capacity
+from lbtwist.service.capacity import capacity, pipe_limit
 from lbtwist.service.cookie_secret import CookieSecret
 from lbtwist.service.draining import Drains, RunningDrain
 from lbtwist.service.events import Events
@@ -64,7 +65,14 @@ class LoadBalancer(MultiService):
         net = data_plane(reactor, make_scheduler, sockets, held=held)
         state_file = config.load_balancer.state_file
         secret = CookieSecret(state_file.parent if state_file else None, os.urandom)
-        return cls(config, net.plane, reactor, makers(reactor, net.dialer, secret), budget=net.budget)
+        return cls(
+            config,
+            net.plane,
+            reactor,
+            makers(reactor, net.dialer, secret),
+            budget=net.budget,
+            pipes=net.pipes,
+        )
 
     def __init__(
         self,
@@ -74,6 +82,7 @@ class LoadBalancer(MultiService):
         makers: Makers,
         wall: Callable[[], float] = time.time,
         budget: Budget | None = None,
+        pipes: Pipes | None = None,
     ) -> None:
         """Raises ConfigurationError where what the groups' settings name can't be made."""
         super().__init__()
@@ -89,6 +98,7 @@ class LoadBalancer(MultiService):
         self.name = config.load_balancer.name
         self.plane = plane
         self.budget = budget or Budget(clock.seconds)
+        self.pipes = pipes or Pipes()
         self.descriptors = 0
         """How many the process may open; 0 where nobody has looked."""
         self.follow_limits(config)
@@ -227,8 +237,9 @@ class LoadBalancer(MultiService):
         return any(is_written(part.document, path) for part in self.parts)
 
     def follow_limits(self, config: Config) -> None:
-        """So many clients as `config` and the descriptors allow, from now on."""
+        """So many clients and pipes as `config` and the descriptors allow, from now on."""
         self.budget.allow(*capacity(config, self.descriptors))
+        self.pipes.allow(pipe_limit(config, self.descriptors))
 
     def check_network(self, address: Address) -> None:
         """Raises Refused when a server may not be there."""

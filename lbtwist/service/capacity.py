@@ -6,9 +6,12 @@ from typing import NamedTuple
 
 from lbtwist.model.config import Config
 from lbtwist.net.budget import UNLIMITED
+from lbtwist.net.pipes import LIMIT
 
 EACH = 2
-"""Descriptors of one client: its connection, and that to its server."""
+"""Descriptors of one client, its connection and that to its server; and of a pipe, its two ends."""
+PER_PIPE = 32
+"""Descriptors of the process for each pipe that it may have."""
 RESERVE = 64
 """For the process itself: logs, files that are read, name servers, sources."""
 
@@ -40,4 +43,12 @@ def reserve(config: Config, descriptors: int) -> int:
     checks work when clients have taken all the others."""
     sessions = config.console.max_sessions if config.console else 0
     checked = [len(group.servers) for group in config.server_groups.values() if group.health_check]
-    return min(RESERVE + len(config.listeners) + sessions + sum(checked), descriptors // 2)
+    ours = RESERVE + len(config.listeners) + sessions + sum(checked) + EACH * pipe_limit(config, descriptors)
+    return min(ours, descriptors // 2)
+
+
+def pipe_limit(config: Config, descriptors: int) -> int:
+    """So many pipes for bulk data; none where `config` wants no splicing."""
+    if not config.load_balancer.splice:
+        return 0
+    return min(LIMIT, descriptors // PER_PIPE) if descriptors else LIMIT

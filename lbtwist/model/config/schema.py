@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
 from lbtwist.model.config.group import GroupDefaults, GroupSettings
-from lbtwist.model.config.kind import one_of, seconds, whole
+from lbtwist.model.config.kind import boolean, one_of, seconds, whole
 from lbtwist.model.config.kinds import (
     ENDPOINT,
     FILE,
@@ -62,6 +62,11 @@ class LoadBalancerSettings(Table):
         "Clients at once, of all listeners; others wait to be accepted. `0`: as many as the limit of open "
         "descriptors allows, which is never exceeded.",
         0,
+    )
+    splice: Annotated[bool, boolean()] = key(
+        "Whether bulk data of tcp listeners goes through pipes of the kernel, and is not copied "
+        "(performance.md).",
+        True,
     )
     on_reload: Annotated[str, one_of("merge", "file")] = key(
         "What holds when the file is read again. `merge`: what it changed since it was last read is applied, "
