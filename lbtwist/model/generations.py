@@ -12,7 +12,7 @@ from typing import Literal
 from lbtwist.model.figures import Figures
 from lbtwist.model.plane import ConnectionView, CutBy, Tally
 
-MAJOR, MINOR = 1, 1
+MAJOR, MINOR = 1, 0
 """The version of what is said. Another MINOR adds messages and fields, which whoever does not know them
 passes over; another MAJOR can't be understood."""
 
@@ -60,10 +60,16 @@ class HandedServer:
 
 @dataclass(frozen=True, slots=True)
 class HandedListener:
-    """A listener that accepts, or one that was retired and drains: that has no name."""
+    """A listener that accepts, one that is disabled, or one that was retired and drains: that has no name."""
 
     number: int
     name: str
+    endpoint: str = ""
+    """As the configuration has it."""
+    protocol: str = ""
+    disabled: bool = False
+    timeout: float | None = None
+    """Seconds that its connections would get were it removed now; None is never."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from lbtwist.errors import LBError
 from lbtwist.model.address import parse_address
 from lbtwist.model.drain import Because, Cause, Drain, State
 from lbtwist.model.figures import Figures
-from lbtwist.model.generations import HandedDrain, HandedGeneration, HandedServer, Handover
+from lbtwist.model.generations import HandedDrain, HandedGeneration, HandedListener, HandedServer, Handover
 from lbtwist.model.plane import Scope, ScopeKind, Tally
 from lbtwist.model.registration import Origin
 from lbtwist.model.state.receipts import read_receipt_line
@@ -21,6 +21,7 @@ from lbtwist.net.generations import Generations
 from lbtwist.net.mirror import Mirror, ended
 from lbtwist.service.balancer import LoadBalancer
 from lbtwist.service.inherited import InheritedServer
+from lbtwist.service.upgrade.dropped import Dropped, same
 
 log = Logger()
 
@@ -32,13 +33,12 @@ class Adoption:
         self._balancer = balancer
         self._plane = plane
         self._handover = handover
-        listeners = {each.number: each.name for each in handover.listeners}
         seats = {seat: None for server in handover.servers for seat in server.seats}
         for drain in handover.drains:
             seats |= dict.fromkeys(drain.numbers if drain.scope == "registration" else ())
         self.numbers = {theirs: balancer.next_number() for theirs in seats}
         """Ours, by its own."""
-        self.numbers |= {theirs: self._listener(name) for theirs, name in listeners.items()}
+        self.numbers |= {each.number: self._listener(each) for each in handover.listeners}
 
     def mirrors(
         self, pid: int, channel: IChannel, older: Callable[[HandedGeneration], IChannel | None]
@@ -73,11 +73,22 @@ class Adoption:
             if drain.server is None:
                 self._go_on(drain)
         self._take_past()
+        self._drain_dropped()
         self._take_receipts()
 
-    def _listener(self, name: str) -> int:
-        listener = self._balancer.listeners.get(name)
-        return listener.number if listener else self._balancer.next_number()
+    def _listener(self, handed: HandedListener) -> int:
+        listener = self._balancer.listeners.get(handed.name)
+        if listener is not None and same(listener, handed):
+            return listener.number
+        return self._balancer.next_number()
+
+    def _drain_dropped(self) -> None:
+        """Listeners that are not there any more; one that is disabled has drained, or does."""
+        balancer = self._balancer
+        for handed in self._handover.listeners:
+            current = same(balancer.listeners.get(handed.name), handed)
+            if handed.name and not current and not handed.disabled:
+                Dropped(balancer, self._plane, handed, self.numbers[handed.number]).drain()
 
     def _server(self, server: HandedServer, drain: HandedDrain | None) -> InheritedServer:
         return InheritedServer(

@@ -24,6 +24,7 @@ from lbtwist.net.reporting import Reporting
 from lbtwist.service.balancer import LoadBalancer
 from lbtwist.service.draining import RunningDrain
 from lbtwist.service.group import ServerGroup
+from lbtwist.service.listener import Listener
 from lbtwist.service.upgrade.inheritance import OLDER
 
 
@@ -76,11 +77,24 @@ def _servers(group: ServerGroup) -> Iterator[HandedServer]:
 
 def _listeners(balancer: LoadBalancer) -> Iterator[HandedListener]:
     for listener in balancer.listeners.values():
-        yield HandedListener(listener.number, listener.name)
+        yield HandedListener(
+            listener.number,
+            listener.name,
+            str(listener.settings.endpoint),
+            listener.settings.protocol,
+            listener.disabled,
+            _finite(_timeout(balancer, listener)),
+        )
     current = {listener.number for listener in balancer.listeners.values()}
     for running in balancer.drains:
         if running.drain.scope.kind is ScopeKind.LISTENER:
             yield from (HandedListener(n, "") for n in running.drain.scope.numbers if n not in current)
+
+
+def _timeout(balancer: LoadBalancer, listener: Listener) -> float:
+    """That of its group, the longest where its rules have others (rule 72)."""
+    groups = (balancer.groups.get(name) for name in listener.settings.groups)
+    return max((g.settings.connection_draining.timeout for g in groups if g), default=0.0)
 
 
 def _drains(balancer: LoadBalancer) -> Iterator[HandedDrain]:

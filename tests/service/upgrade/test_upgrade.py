@@ -122,9 +122,9 @@ class Launched:
 
 
 class Bench:
-    def __init__(self) -> None:
+    def __init__(self, config: dict[str, Any] = TOML) -> None:
         self.clock = Clock()
-        self.old = Generation(self.clock, parse(TOML))
+        self.old = Generation(self.clock, parse(config))
         self.outcome: list[Any] = []
 
     def begin(self) -> None:
