@@ -275,7 +275,7 @@ class ClientConnection(Protocol):
         exchange = self._exchange
         if new := exchange is None:
             access = frontend.access
-            exchange = Exchange(self, frontend) if access is None else LoggedExchange(self, frontend, access)
+            exchange = Exchange(self, frontend) if access is None else LoggedExchange(self, frontend)
             self._exchange = exchange
         assert exchange is not None
         try:
@@ -291,6 +291,8 @@ class ClientConnection(Protocol):
         self._buffer = rest
         self._read = self._hold
         self._body = None if request.framing.is_empty else body_reader(request.framing)
+        if not new:
+            exchange.head_came_in_pieces()
         exchange.start(request)
         return True
 

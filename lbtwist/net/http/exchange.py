@@ -83,6 +83,9 @@ class Exchange(Assignment):
         """Its body is still to come, or a part of it."""
         return not (self._sent_whole or self._over)
 
+    def head_came_in_pieces(self) -> None:
+        """It is whole just now; what that took is for the access log alone."""
+
     def start(self, request: RequestHead) -> None:
         """Its head has come: to a server, or answered by a rule."""
         self.request = request

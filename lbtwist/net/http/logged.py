@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from lbtwist.interfaces import IAccessObserver
 from lbtwist.model.access import CUTS, NOT_REACHED, Access, End
 from lbtwist.model.plane import CutBy, Ending, Member
@@ -13,54 +11,43 @@ from lbtwist.net.http.exchange import Exchange
 from lbtwist.net.http.frontend import HttpFrontend
 from lbtwist.net.http.server import ServerConnection
 from lbtwist.net.http.tunnel import Handshake, Tunnel
-from lbtwist.net.live import ILive, Ledger
-from lbtwist.net.logged import unserved
+from lbtwist.net.live import ILive
+from lbtwist.net.logged import UNSERVED, unserved
 from lbtwist.wire.request_head import RequestHead
-
-if TYPE_CHECKING:
-    from lbtwist.net.http.client import ClientConnection
 
 TIMEOUT = 408
 
 
 class LoggedExchange(Exchange):
-    """One request, told to `access` at its end."""
+    """One request, told at its end to who listens to the frontend.
 
-    __slots__ = (
-        "_access",
-        "_how",
-        "_status",
-        "_last",
-        "_headed_at",
-        "_dialed_at",
-        "_got_at",
-        "_answered_at",
-        "_reused",
-        "_at_server",
-    )
+    What has not happened yet is in the class: most of it never does, and a request pays for the rest alone.
+    """
 
-    def __init__(self, client: ClientConnection, frontend: HttpFrontend, access: IAccessObserver) -> None:
-        super().__init__(client, frontend)
-        self._access = access
-        self._how = End.DONE
-        self._status = 0
-        self._last: Member | None = None
-        self._headed_at = self._dialed_at = self._got_at = self._answered_at = 0.0
-        self._reused = False
-        self._at_server = 0
+    _how = End.DONE
+    _status = 0
+    _failed: Member | None = None
+    """The last that could not be connected."""
+    _headed_at = 0.0
+    """When the head was whole, where it came in pieces."""
+    _dialed_at = 0.0
+    """When its server was dialled; 0 over a connection that was kept."""
+    _got_at = 0.0
+    _answered_at = 0.0
+    _at_server = 0
 
-    def start(self, request: RequestHead) -> None:
+    def head_came_in_pieces(self) -> None:
         self._headed_at = self._frontend.seconds()
-        super().start(request)
 
-    def reuse(self, member: Member) -> bool:
-        # Before it is known: when this returns, it may be over.
-        self._reused = True
-        self._reused = super().reuse(member)
-        return self._reused
+    def server_protocol(self, member: Member) -> ServerConnection:
+        assert self._dispatch is not None
+        dialed_at = self._dispatch.dialed_at
+        protocol = Exchange.server_protocol(self, member)
+        self._dialed_at = dialed_at
+        return protocol
 
     def server_failed(self, member: Member, reason: str) -> None:
-        self._last = member
+        self._failed = member
         super().server_failed(member, reason)
 
     def no_server(self) -> None:
@@ -109,15 +96,16 @@ class LoggedExchange(Exchange):
         super()._go_by(rule, request)
 
     def _assign(self, member: Member, live: ILive) -> None:
-        assert self._dispatch is not None
-        self._last = member
-        self._got_at = now = self._frontend.seconds()
-        self._dialed_at = now if self._reused else self._dispatch.dialed_at
-        super()._assign(member, live)
+        self._got_at = self._frontend.seconds()
+        self._dialed_at = 0.0
+        Exchange._assign(self, member, live)
 
     def _count_response(self, status: int, now: float) -> None:
-        self._status, self._answered_at = status, now
-        super()._count_response(status, now)
+        self._status = status
+        self._answered_at = now
+        assert self._member is not None
+        self._at_server = len(self._frontend.ledger_of(self._member).live)
+        Exchange._count_response(self, status, now)
 
     def _answer(
         self,
@@ -130,59 +118,73 @@ class LoggedExchange(Exchange):
         super()._answer(status, ending, location, keep)
 
     def _tunnel(self, handshake: Handshake) -> Tunnel:
-        return LoggedTunnel(self._frontend, handshake, self._record("websocket"), self._access)
+        access = self._frontend.access
+        if access is None:
+            return super()._tunnel(handshake)
+        return LoggedTunnel(self._frontend, handshake, self._record("websocket"), access)
 
     def _drop_server(self, whole: bool) -> None:
         if self._dispatch is not None:
             self._tried = self._dispatch.tried
         super()._drop_server(whole)
 
-    def _release(self, ending: Ending) -> Ledger | None:
-        ledger = super()._release(ending)
-        if ledger is not None:
-            self._at_server = len(ledger.live) + 1
-        return ledger
-
     def _end(self, ending: Ending) -> None:
-        if not self._over:
+        access = self._frontend.access
+        if access is not None and not self._over:
             if self._lease is not None:
                 assert self._member is not None
                 self._at_server = len(self._frontend.ledger_of(self._member).live)
-            self._access.over(self._record("http"))
-        super()._end(ending)
+            access.over(self._record("http"))
+        Exchange._end(self, ending)
 
     def _record(self, protocol: str) -> Access:
         frontend, client, request, group = self._frontend, self._client, self.request, self._group
-        now, opened, headed, got = frontend.seconds(), self._opened, self._headed_at, self._got_at
-        answered = self._answered_at
-        last = self._last
-        # In the order of the fields: by name it would take half as long again.
-        return Access(
-            frontend.means.wall() - (now - opened),
-            protocol,
-            frontend.policy.name,
-            "" if request is None or self._how is End.RULE else group.name,
-            last.label if last is not None else "",
-            client.address,
-            self.client_host,
-            request.method if request is not None else b"",
-            request.host if request is not None else b"",
-            request.target if request is not None else b"",
-            request.version if request is not None else b"",
-            self._status,
-            self.received,
-            self.sent,
-            headed - opened if headed else NOT_REACHED,
-            self._dialed_at - headed if got else NOT_REACHED,
-            got - self._dialed_at if got else NOT_REACHED,
-            answered - got if answered and got else NOT_REACHED,
-            now - opened,
-            len(self._tried) - 1 if self._tried else 0,
-            self._reused,
-            len(frontend.ledger.live),
-            self._at_server,
-            len(group.waiting),
-            self._how,
+        now, opened, how = frontend.seconds(), self._opened, self._how
+        server = self._member
+        if how in UNSERVED:
+            server = self._failed or server
+        if request is None:
+            head, method, host, target, version = NOT_REACHED, b"", b"", b"", b""
+        else:
+            method, host, target, version = request.method, request.host, request.target, request.version
+            headed = self._headed_at or opened
+            head = headed - opened
+        if got := self._got_at:
+            dialed = self._dialed_at or got
+            queue, connect = dialed - headed, got - dialed
+            response = self._answered_at - got if self._answered_at else NOT_REACHED
+        else:
+            queue = connect = response = NOT_REACHED
+        # In the order of the fields, and past a constructor that takes them by name: half the time.
+        return tuple.__new__(
+            Access,
+            (
+                frontend.means.wall() - (now - opened),
+                protocol,
+                frontend.policy.name,
+                "" if request is None or how is End.RULE else group.name,
+                server.label if server is not None else "",
+                client.address,
+                self.client_host,
+                method,
+                host,
+                target,
+                version,
+                self._status,
+                self.received,
+                self.sent,
+                head,
+                queue,
+                connect,
+                response,
+                now - opened,
+                len(self._tried) - 1 if self._tried else 0,
+                got > 0 and not self._dialed_at,
+                len(frontend.ledger.live),
+                self._at_server,
+                len(group.waiting),
+                how,
+            ),
         )
 
 

@@ -65,6 +65,13 @@ def test_what_it_did_not_come_to_is_null() -> None:
     assert (nothing["end"], nothing["reused"]) == ("no_server", True)
 
 
+def test_times_are_told_to_the_hundredth_however_long() -> None:
+    line = read(head=0.000_019, queue=0.099_98, connect=0.1, response=12.345_678, total=3600.0)
+    times = [line[key] for key in ("head_ms", "queue_ms", "connect_ms", "response_ms", "total_ms")]
+    assert times == [0.02, 99.98, 100, 12345.68, 3_600_000]
+    assert read(head=0.05)["head_ms"] == 50
+
+
 def test_every_word_for_an_end_is_told() -> None:
     assert [read(end=end)["end"] for end in End] == [end.value for end in End]
 
