@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import re
 import signal
+import subprocess
 import time
+from datetime import datetime
 from http.client import IncompleteRead
 from pathlib import Path
 
 import pytest
 import websocket
 
+from tests.functional.accounts import LOG, Line, Scrape, answered, lines_of, statuses
 from tests.functional.balancer import Balancer
-from tests.functional.http_harness import Asked, Worker, Wrk, over, workers
+from tests.functional.http_harness import Asked, Worker, Wrk, over, program, url, workers
+from tests.functional.process import PATIENCE
+from tests.functional.test_status import STATUS
 from tests.functional.waiting import LATENESS, eventually
 
 pytestmark = [pytest.mark.functional, pytest.mark.slow]
@@ -24,6 +29,10 @@ SHORT = "/drip/10/0.1"
 """A second: whole before the deadline."""
 LONG = "/drip/600/0.1"
 GOING_AWAY = 1001
+PARTIAL_FILE = 18
+"""How curl ends where a body is not whole."""
+CLOCK = 0.01
+"""Seconds by which the end of a request may differ from what its line says."""
 _RECEIPT = re.compile(
     r"drain of load balancer \S+ ended: (\w+) .*?, "
     r"(\d+) connections = (\d+) finished \+ (\d+) cut(?: \([^)]*\))? \+ (\d+) kept"
@@ -134,3 +143,52 @@ def test_rule_70_in_the_lame_duck_no_request_fails(tmp_path: Path) -> None:
             assert (wrk.errors, wrk.requests > 100) == ([], True)
             lb.signal(signal.SIGTERM)
             assert lb.wait() == 0
+
+
+def download(lb: Balancer, target: str) -> subprocess.Popen[str]:
+    """By curl; it prints the status."""
+    words = (program("curl"), "-sS", "-o", "/dev/null", "-w", "%{http_code}", url(lb, target))
+    return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+
+
+def ended(line: Line) -> float:
+    """When it had ended, in seconds since 1970."""
+    return datetime.fromisoformat(line["time"]).timestamp() + float(line["total_ms"]) / 1000
+
+
+def test_rule_70_receipt_access_log_and_metrics_agree_to_the_last_connection(tmp_path: Path) -> None:
+    """Rule 64 for the whole: what was live when it began to leave or came then, has finished or was cut."""
+    with (
+        workers(tmp_path, "ecs01", "ecs02") as servers,
+        Balancer(tmp_path, over(servers, shutdown_timeout=SHUTDOWN_TIMEOUT) + LOG + STATUS) as lb,
+        Wrk(url(lb), WRK_SECONDS) as wrk,
+    ):
+        stays = tunnel(lb)
+        short, long = ([download(lb, target) for _ in range(DOWNLOADS)] for target in (SHORT, LONG))
+        under_way(servers, SHORT, DOWNLOADS)
+        under_way(servers, LONG, DOWNLOADS)
+        lb.signal(signal.SIGTERM)
+        eventually(lambda: Scrape(lb).value("drain_current_connections") == DOWNLOADS + 1)
+        scrape = Scrape(lb)
+        assert lb.wait() == 0
+        stays.shutdown()
+        for curls, status in ((short, 0), (long, PARTIAL_FILE)):
+            assert [(curl.communicate(timeout=PATIENCE)[0], curl.returncode) for curl in curls] == [
+                ("200", status)
+            ] * DOWNLOADS
+        assert_only_connects_failed(wrk)
+        outcome, connections, finished, cut, kept = receipt(lb)
+    lines = lines_of(tmp_path / "access.log")
+    assert (outcome, connections, kept) == ("cut", finished + cut, 0)
+    assert scrape.value("listener_connections_total") == len(lines)
+    assert scrape.value("drain_finished_connections") == finished
+    assert scrape.value("drain_current_connections") == cut
+    assert answered(scrape, "app") == statuses(lines)
+    assert {line["end"] for line in lines} == {"done", "shutdown_cut"}
+    assert sum(line["end"] == "shutdown_cut" for line in lines) == cut
+    # The servers were sent each of them, once; wrk has seen the answers of all that it sent.
+    assert len(lines) == sum(len(server.requests) for server in servers)
+    assert wrk.requests == sum(line["target"] == "/" for line in lines)
+    began = scrape.value("drain_start_timestamp_seconds")
+    later, sooner = (sum(ended(line) >= began + error for line in lines) for error in (CLOCK, -CLOCK))
+    assert later <= connections <= sooner

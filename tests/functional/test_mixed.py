@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
+from tests.functional.accounts import LOG, Line, Scrape, assert_counted, lines_of
 from tests.functional.balancer import Balancer, section
 from tests.functional.checked import health_check, named
 from tests.functional.http_harness import Worker, workers
@@ -73,8 +73,8 @@ def configuration(web: Sequence[Worker], raw: Sequence[ServerProcess], number: i
         draining=timeout,
         endpoint=f"{RAW}:0",
     )
-    top = '[load_balancer]\nstate_file = "state.json"\n[access_log]\npath = "access.log"\n'
-    return f"{top}{STATUS}{http}{other}"
+    top = '[load_balancer]\nstate_file = "state.json"\n'
+    return f"{top}{LOG}{STATUS}{http}{other}"
 
 
 def changes(
@@ -100,22 +100,6 @@ def changes(
     )
 
 
-class Scrape:
-    """What /metrics told at one time."""
-
-    def __init__(self, lb: Balancer) -> None:
-        self._samples = [
-            sample
-            for metric in text_string_to_metric_families(get(lb, "/metrics")[1])
-            for sample in metric.samples
-        ]
-
-    def value(self, name: str, **labels: str) -> int:
-        """Of all series with these labels, in sum."""
-        found = (each for each in self._samples if each.name == f"lbtwist_{name}")
-        return int(sum(each.value for each in found if labels.items() <= each.labels.items()))
-
-
 def go_on(lb: Balancer, web: Sequence[Worker], raw: Sequence[ServerProcess]) -> list[int]:
     """Change something each second; returns the resident memory at each."""
     resident: list[int] = []
@@ -134,12 +118,7 @@ def go_on(lb: Balancer, web: Sequence[Worker], raw: Sequence[ServerProcess]) -> 
     return resident
 
 
-def lines_of(path: Path) -> list[dict[str, Any]]:
-    """Of the access log; each is whole."""
-    return [json.loads(line) for line in path.read_text().splitlines()]
-
-
-def assert_seen(seen: Iterable[Seen], lines: Sequence[Mapping[str, Any]]) -> None:
+def assert_seen(seen: Iterable[Seen], lines: Sequence[Line]) -> None:
     """Each request is one line, which says what its client saw, and there are no others."""
     by_target = {line["target"]: line for line in lines if line["target"]}
     assert len(by_target) == sum(bool(line["target"]) for line in lines)
@@ -162,24 +141,8 @@ def assert_seen(seen: Iterable[Seen], lines: Sequence[Mapping[str, Any]]) -> Non
     assert len(nameless) <= sum(each.how == LEFT and not each.target for each in seen)
 
 
-def assert_counted(lines: Sequence[Mapping[str, Any]], scrape: Scrape, listener: str) -> None:
-    """The listener's metrics have what the lines have."""
-    of = {"listener": listener}
-    assert scrape.value("listener_connections_total", **of) == len(lines)
-    assert scrape.value("listener_current_connections", **of) == scrape.value("listener_clients", **of) == 0
-    for name in ("received", "sent"):
-        assert scrape.value(f"listener_{name}_bytes_total", **of) == sum(line[name] for line in lines), name
-    unserved = {"connect_failed", "connect_timeout", "no_server"}
-    refused = sum(line["end"] in unserved for line in lines)
-    assert scrape.value("listener_refused_connections_total", **of) == refused
-    classes = Counter(line["status"] // 100 for line in lines if line["status"])
-    for number in range(1, 6):
-        counted = scrape.value("listener_responses_total", **of, code=f"{number}xx")
-        assert counted == classes[number], number
-
-
 def assert_receipts_add_up(
-    receipts: Sequence[Mapping[str, Any]], lines: Sequence[Mapping[str, Any]], scrape: Scrape
+    receipts: Sequence[Mapping[str, Any]], lines: Sequence[Line], scrape: Scrape
 ) -> None:
     """Rule 64, each and in sum."""
     for each in receipts:
