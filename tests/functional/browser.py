@@ -6,7 +6,10 @@ import base64
 import json
 import shutil
 import subprocess
+import time
 import urllib.request
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -20,11 +23,15 @@ OPTIONS = (
     "--headless",
     "--no-sandbox",
     "--no-first-run",
+    "--hide-scrollbars",
     "--disable-gpu",
     "--disable-dev-shm-usage",
     "--disable-background-networking",
     "--remote-debugging-port=0",
 )
+_BETWEEN = 0.05
+"""Seconds between two looks, which take the page's time."""
+_TASKS = "disabled-by-default-devtools.timeline"
 PATIENCE = 20.0
 """Seconds for the browser to start, and for each answer."""
 
@@ -38,6 +45,7 @@ class Browser:
         self._size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
         self._scheme = "dark" if dark else "light"
         self._asked = 0
+        self._traced: list[dict[str, Any]] = []
 
     def __enter__(self) -> Browser:
         assert CHROMIUM is not None
@@ -79,6 +87,8 @@ class Browser:
 
         def true() -> bool:
             found[:] = [self.read(expression)]
+            if not found[0]:
+                time.sleep(_BETWEEN)
             return bool(found[0])
 
         eventually(true, seconds, lambda: f"{expression}; the page says:\n{self.text()}")
@@ -91,6 +101,19 @@ class Browser:
     def screenshot(self, path: Path) -> None:
         """What can be seen, as PNG."""
         path.write_bytes(base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"]))
+
+    @contextmanager
+    def measured(self) -> Iterator[list[float]]:
+        """Milliseconds of CPU of each task of the page meanwhile, known at the end: what others on this
+        machine do makes none longer."""
+        tasks: list[float] = []
+        self.call("Tracing.start", traceConfig={"includedCategories": [_TASKS]}, transferMode="ReportEvents")
+        yield tasks
+        self._traced.clear()
+        self.call("Tracing.end")
+        while not self._traced or self._traced[-1]["method"] != "Tracing.tracingComplete":
+            self._note(json.loads(self._tab.recv()))
+        tasks += _tasks(event for part in self._traced for event in part["params"].get("value", ()))
 
     def call(self, method: str, **params: Any) -> dict[str, Any]:
         """One command and its answer."""
@@ -109,6 +132,8 @@ class Browser:
             self.complaints.append(json.dumps(params["exceptionDetails"]))
         elif message.get("method") == "Log.entryAdded" and params["entry"]["level"] == "error":
             self.complaints.append(f"{params['entry']['text']} {params['entry'].get('url', '')}")
+        elif message.get("method") in ("Tracing.dataCollected", "Tracing.tracingComplete"):
+            self._traced.append(message)
 
     def _attach(self) -> None:
         port_file = self._profile / "DevToolsActivePort"
@@ -134,3 +159,16 @@ class Browser:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+
+def _tasks(events: Iterable[dict[str, Any]]) -> Iterator[float]:
+    """Of what was traced: the tasks of the threads that run pages."""
+    traced = list(events)
+    pages = {
+        (each["pid"], each["tid"])
+        for each in traced
+        if each["name"] == "thread_name" and each["args"]["name"] == "CrRendererMain"
+    }
+    for each in traced:
+        if each["name"] == "RunTask" and (each["pid"], each["tid"]) in pages:
+            yield each.get("tdur", 0) / 1000

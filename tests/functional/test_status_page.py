@@ -23,12 +23,8 @@ pytestmark = [
 
 Pair = tuple[Server, Server]
 STATUS_HOST = "127.0.0.3"
-_OBSERVE = """
-  window.tasks = [];
-  new PerformanceObserver((list) => window.tasks.push(...list.getEntries().map((task) => task.duration)))
-    .observe({ type: "longtask", buffered: true });
-"""
-_BUSY = "setTimeout(() => { const end = performance.now() + 90; while (performance.now() < end); }), 0"
+LONG = 50
+"""Milliseconds from which on a task is felt, and browsers call it long."""
 _BAR = "document.querySelector('.drain .connections span')"
 _SCALE = f"Number({_BAR}.style.transform.slice('scaleX('.length, -1))"
 _LIVE = "document.getElementById('live').dataset.live == 'live'"
@@ -162,13 +158,10 @@ def test_it_is_read_on_a_phone_and_by_keyboard(tmp_path: Path, pair: Pair, watch
         assert reached == ["A", "filter", "SUMMARY", "SUMMARY"]
 
 
-def test_500_busy_servers_hold_the_page_up_for_no_50_ms(
-    tmp_path: Path, watch: Watch, browser: Browser
-) -> None:
+def test_no_task_of_500_busy_servers_takes_50_ms(tmp_path: Path, watch: Watch, browser: Browser) -> None:
     servers = [Server(f"s{n}", watch) for n in range(500)]
     text = app({server.name: str(server) for server in servers}) + status()
-    with Balancer(tmp_path, text) as lb:
-        browser.call("Page.addScriptToEvaluateOnNewDocument", source=_OBSERVE)
+    with Balancer(tmp_path, text) as lb, browser.measured() as tasks:
         browser.open(url(lb))
         browser.wait("!!document.querySelector('#group-list summary')")
         assert browser.read(_ROWS) == 0, "so large a group is folded"
@@ -176,11 +169,9 @@ def test_500_busy_servers_hold_the_page_up_for_no_50_ms(
         browser.wait(f"{_ROWS} == 500")
         with clients(watch, lb, 500), clients(watch, lb, 500), clients(watch, lb, 500):
             browser.wait("document.querySelector('.figure').innerText == '1,500'")
-            browser.wait(f"{_EACH}.every((row) => row.cells[4].innerText == '3')")
+            browser.wait(f"{_EACH}.every((row) => row.cells[4].textContent == '3')")
             browser.read("document.getElementById('filter').value = 'S49'")
             browser.read("document.getElementById('filter').dispatchEvent(new Event('input'))")
             browser.wait(f"{_EACH}.filter((row) => !row.hidden).length == 11")
         browser.wait("document.querySelector('.figure').innerText == '0'")
-        browser.read(_BUSY)
-        browser.wait("window.tasks.some((task) => task >= 80)")
-        assert len(browser.read("window.tasks")) <= 2, "the one just made, and one of a busy machine"
+    assert 5 < max(tasks) < LONG

@@ -46,7 +46,6 @@ class Group {
   /** Returns whether there is more to be shown in the next frame. */
   show(entry, servers, wanted) {
     this.entry = entry;
-    for (const spark of this.sparks) spark.draw();
     if (this.#version !== entry.version) this.#figures(entry);
     if (!this.node.open) return false;
     const more = this.table.show(servers);
@@ -69,6 +68,7 @@ class Group {
   #figures(entry) {
     const { row, version, rates } = entry;
     this.#version = version;
+    for (const spark of this.sparks) spark.draw();
     const draining = row.draining ? `, ${count(row.draining)} draining` : "";
     put(this.available, `${count(row.available)} of ${many(row.servers, "server")} available${draining}`);
     const open = row.fail_open ? "none is well: all get connections" : "";

@@ -44,7 +44,7 @@ class Entry {
   }
 
   add(connections, rate) {
-    if (rate !== this.rates.last) this.version += 1;
+    this.version += 1;
     this.connections.add(connections);
     this.rates.add(rate);
   }

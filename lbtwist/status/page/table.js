@@ -3,7 +3,7 @@
 import { Spark } from "./spark.js";
 import { make, put, putState } from "./text.js";
 
-const AT_ONCE = 40; // rows that are made in one frame
+const SHARE = 4; // ms of a frame that rows may take; to lay them out takes the browser some times as long
 
 /** A column that shows `text(entry)`. */
 export const shown = (head, of, text) => ({ head, of, show: (cell, entry) => put(cell, text(entry)) });
@@ -32,17 +32,14 @@ export class Table {
     this.node = make("table", { role: "table" }, name, head, this.#body);
   }
 
-  /** Shows these; returns whether there is more to be made in the next frame. */
+  /** Shows these; returns whether there is more for the next frame. */
   show(entries) {
     const keys = new Set(entries.map((entry) => entry.key));
     for (const [key, row] of this.#rows) if (!keys.has(key)) this.#remove(key, row);
-    let made = 0;
+    const until = performance.now() + SHARE;
     for (const entry of entries) {
-      if (!this.#rows.has(entry.key)) {
-        if (made === AT_ONCE) return true;
-        this.#add(entry);
-        made += 1;
-      }
+      if (performance.now() > until) return true;
+      if (!this.#rows.has(entry.key)) this.#add(entry);
       this.#update(this.#rows.get(entry.key), entry);
     }
     return false;
@@ -66,9 +63,9 @@ export class Table {
       if (row.entry.row !== entry.row) row.version = -1;
       row.entry = entry;
     }
-    for (const spark of row.sparks) spark.draw();
     if (row.version === entry.version) return;
     row.version = entry.version;
+    for (const spark of row.sparks) spark.draw();
     this.columns.forEach(({ show }, n) => show?.(row.cells[n], entry));
   }
 
