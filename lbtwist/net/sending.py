@@ -81,11 +81,6 @@ class SendingSide:
         self._reason: Failure | None = None
 
     @property
-    def keeps_up(self) -> bool:
-        """Whatever is written is tried at once: nothing is queued, and nothing is shut."""
-        return self._output == OPEN
-
-    @property
     def queued(self) -> int:
         """Bytes that the socket has not taken yet."""
         return len(self._queue) if self._queue is not None else 0

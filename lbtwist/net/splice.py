@@ -12,12 +12,12 @@ from lbtwist.net.transport import SocketTransport
 def splice(end: End, pipes: Pipes) -> None:
     """Pass on through a pipe what `end` receives from now on, for as long as that is bulk.
 
-    Nothing changes where a transport is not ours, the peer has not taken yet what was written to it, or
-    there is no pipe: then bytes are copied, and a later read may ask again.
+    Nothing changes where a transport is not ours, it is no bulk yet, or there is no pipe: then bytes are
+    copied, and a later read may ask again.
     """
     source, sink = end.transport, end.peer.transport
     if isinstance(source, SocketTransport) and isinstance(sink, SocketTransport):
-        pipe = pipes.take() if source.bulk and sink.keeps_up else None
+        pipe = pipes.take() if source.bulk else None
         if pipe is not None:
             source.divert(Splice(end, source, sink, pipe, pipes))
 

@@ -23,11 +23,12 @@ from lbtwist.net import transport as transport_module
 from lbtwist.net.direct import DirectDialer
 from lbtwist.net.pipes import LIMIT, SIZE, Pipes
 from lbtwist.net.plane import DataPlane
-from lbtwist.net.poller import Poller
+from lbtwist.net.poller import READABLE, Poller
 from lbtwist.net.port import open_port
 from lbtwist.net.sending import queued
-from lbtwist.net.splice import Splice
+from lbtwist.net.splice import Splice, splice
 from lbtwist.net.sweep import Sweep
+from lbtwist.net.transport import LARGE_READ, SMALL_READ
 from tests.net.bench import GROUP, WEB, make_scheduler
 from tests.net.fakes import StillReactor
 from tests.net.spliced import from_the_first_byte
@@ -186,18 +187,19 @@ def held_up(ground: Ground, sender: Peer, end: Any) -> Splice:
     """`sender` sends until the other side's socket takes no more: what is there is held in a pipe."""
     sender.send(random_bytes(4 * LARGE))
     ground.settle()
-    splice = end.peer.transport._queue
-    assert isinstance(splice, Splice)
+    held = end.peer.transport._queue
+    assert isinstance(held, Splice)
     assert end.peer.held
-    return splice
+    return held
 
 
 @either
 def test_bulk_goes_through_a_pipe_and_small_talk_does_not(ground: Ground, sender: str) -> None:
     first, second, end = ground.sides(sender)
-    first.send(b"hello")
-    ground.settle(second)
-    assert ground.pipes.busy == 0
+    for size in (5, 2 * SMALL_READ):
+        first.send(random_bytes(size))
+        ground.settle(second)
+        assert ground.pipes.busy == len(ground.pipes._spare) == 0
     first.send(random_bytes(LARGE))
     most = 0
     while len(second.received) < len(first.written):
@@ -216,8 +218,8 @@ def test_bulk_goes_through_a_pipe_and_small_talk_does_not(ground: Ground, sender
 @either
 def test_a_slow_peer_costs_at_most_a_pipe(ground: Ground, sender: str) -> None:
     first, second, end = ground.sides(sender)
-    splice = held_up(ground, first, end)
-    assert 0 < len(splice) == queued(end.peer.transport) <= SIZE
+    held = held_up(ground, first, end)
+    assert 0 < len(held) == queued(end.peer.transport) <= SIZE
     taken = end.received
     ground.settle()
     assert end.received == taken
@@ -266,6 +268,23 @@ def test_what_is_held_for_who_resets_is_dropped(ground: Ground, sender: str) -> 
     ground.settle(first)
     assert first.end
     assert ground.pipes.busy == len(ground.pipes._spare) == 0
+
+
+@either
+def test_what_is_on_its_way_to_who_has_reset_is_dropped(ground: Ground, sender: str) -> None:
+    first, second, end = ground.sides(sender)
+    with from_the_first_byte():
+        end.transport._read_size = LARGE_READ
+        splice(end, ground.pipes)
+        first.send(b"hello")
+        ground.settle(second)
+        second.reset()
+        first.send(b"to nobody")
+        end.transport.ready(READABLE)  # before it is heard that the other side is gone
+    assert ground.pipes.busy == 0
+    ground.settle(first)
+    assert first.end
+    assert ground.plane.tally(EVERYTHING).live == 0
 
 
 @either
