@@ -144,7 +144,7 @@ async def run() -> None:
     application.add_routes(
         [
             web.get("/", index),
-            web.get("/slow/{seconds}", slow),
+            web.route("*", "/slow/{seconds}", slow),
             web.route("*", "/echo", echo),
             web.post("/mirror", mirror),
             web.get("/file", file),

@@ -31,6 +31,8 @@ TOLD = "told"
 
 PATIENCE = 15.0
 POST_SIZE = 20_000
+POSTED = ("/echo", "/slow/0.1")
+"""Where POSTs go, and nothing else that is answered."""
 PAGE = "/page/40000"
 """Some 1.1 MB."""
 SLOW_READER_BUFFER = 16_384
@@ -104,8 +106,8 @@ class Crowd:
         connection = http.client.HTTPConnection(*self._web, timeout=PATIENCE)
         with contextlib.closing(connection):
             while self._goes_on(chance.uniform(0.01, 0.1)):
-                body = bytes(chance.randrange(1, POST_SIZE))
-                self._ask(connection, "POST", self._target("/echo"), body=body)
+                body = bytes(chance.choice([0, chance.randrange(POST_SIZE)]))
+                self._ask(connection, "POST", self._target(chance.choice(POSTED)), body=body)
 
     def reads_slowly(self, chance: random.Random) -> None:
         """A download that takes a second or two."""
@@ -242,5 +244,7 @@ def _converse(client: socket.socket, chance: random.Random) -> Seen:
             return Seen(
                 "", WHOLE if rest.endswith(f"line {number}\n".encode()) else SHORT, heard=heard + len(rest)
             )
-    except ConnectionError:
+    except TimeoutError:
+        raise
+    except OSError:  # of a shutdown, too, where a reset has come before
         return Seen("", SHORT if heard else NOTHING, heard=heard)

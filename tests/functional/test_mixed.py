@@ -17,7 +17,7 @@ from tests.functional.accounts import LOG, Line, Scrape, assert_counted, lines_o
 from tests.functional.balancer import Balancer, section
 from tests.functional.checked import health_check, named
 from tests.functional.http_harness import Worker, workers
-from tests.functional.mixed import CLOSED, LEFT, NOTHING, PAGE, SHORT, TOLD, WHOLE, Crowd, Seen
+from tests.functional.mixed import CLOSED, LEFT, NOTHING, PAGE, POSTED, SHORT, TOLD, WHOLE, Crowd, Seen
 from tests.functional.process import PATIENCE
 from tests.functional.real_servers import ServerProcess, processes
 from tests.functional.scale import MIB, scaled, told
@@ -193,6 +193,6 @@ def test_rule_64_mixed_load_is_accounted_for_to_the_last_request(tmp_path: Path)
     assert_counted(connected, scrape, "raw")
     assert_receipts_add_up(receipts, lines, scrape)
     assert [target for target, times in posts.items() if times > 1] == []
-    answered = {each.target for each in seen if each.target.startswith("/echo") and each.status == 200}
+    answered = {each.target for each in seen if each.target.startswith(POSTED) and each.status == 200}
     assert answered <= posts.keys()
     assert max(resident) - max(resident[: 1 + len(resident) // 10]) <= GROWTH
