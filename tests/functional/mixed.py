@@ -118,7 +118,7 @@ class Crowd:
     def leaves(self, chance: random.Random) -> None:
         """A reset in a head, while a server thinks, in a body, or in an answer."""
         while self._goes_on(chance.uniform(0.02, 0.1)):
-            target = self._target(chance.choice(["", "/slow/0.3", "/echo", PAGE]))
+            target = self._target(chance.choice(["", "/slow/5", "/echo", PAGE]))
             self.seen.append(Seen(target, LEFT))
             with socket.create_connection(self._web, timeout=PATIENCE) as client:
                 client.sendall(_unfinished(target))
