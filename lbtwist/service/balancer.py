@@ -10,7 +10,15 @@ from itertools import count
 from typing import Any
 
 from twisted.application.service import MultiService
-from twisted.internet.defer import Deferred, DeferredLock, fail, gatherResults, succeed
+from twisted.internet.defer import (
+    Deferred,
+    DeferredList,
+    DeferredLock,
+    fail,
+    gatherResults,
+    maybeDeferred,
+    succeed,
+)
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
@@ -156,6 +164,8 @@ class LoadBalancer(MultiService):
         """The fingerprint of the console's host key; empty where there is no console."""
         self._lame_duck = LameDuck(clock)
         self._unserved = Unserved(plane, clock, wall)
+        self._parting: list[Deferred[Any]] = []
+        """Services that have been a part of it, and have not ended yet."""
         self._last_drain: RunningDrain | None = None
         self._last_timeout: float | None = None
         self._last_because = Because("signal")
@@ -288,7 +298,7 @@ class LoadBalancer(MultiService):
         self.drains.hand_over()
         for service in [self._group_services, *map(self.namedServices.get, _FACES)]:
             if service is not None:
-                service.disownServiceParent()
+                self._parting.append(maybeDeferred(service.disownServiceParent))
         self._last_timeout, self._last_because = timeout, Because("upgrade")
         self.end_process()
 
@@ -325,6 +335,7 @@ class LoadBalancer(MultiService):
         await ended
         for drain in self.drains:
             drain.interrupt()
+        await DeferredList(self._parting, consumeErrors=True)
         await _stopped(super().stopService())
         self.plane.close()
 

@@ -27,7 +27,9 @@ class Readiness(Service):
 
     @property
     def problem(self) -> str:
-        """Why it is not ready, in one line; empty when it is."""
+        """Why it is not ready, in one line; empty when it is, or a newer generation has taken over."""
+        if self._balancer.superseded:
+            return ""
         if self._balancer.leaving:
             return LEAVING
         if self._waits_for:

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from twisted.application.service import MultiService
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.internet.interfaces import IListeningPort
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
@@ -70,13 +70,16 @@ class StatusService(MultiService):
         super().startService()
 
     def stopService(self) -> Deferred[None]:
-        """Stop listening and close what is connected; fires when the endpoint is free."""
+        """Stop listening and close what is connected; fires when the endpoint is free. Where a newer
+        generation listens there, whoever has come to this one is answered first (rule 76)."""
         super().stopService()
         port, self._port = self._port, None
         self._stream.stop()
+        stopped: Deferred[Any] = maybeDeferred(port.stopListening) if port is not None else succeed(None)
+        if self._balancer.superseded:
+            return stopped.addCallback(lambda _: self._site.leave())
         self._site.close()
-        stopping: Any = port.stopListening() if port is not None else None
-        return maybeDeferred(lambda: stopping)
+        return stopped
 
     def _open(self) -> None:
         if self._port is None:

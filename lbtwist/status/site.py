@@ -5,6 +5,7 @@ from __future__ import annotations
 from io import BytesIO
 from typing import Any
 
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IAddress
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
@@ -21,6 +22,8 @@ MAX_BODY = 65536
 """Bytes of a body, which is read and dropped."""
 PATIENCE = 60.0
 """Seconds from the accept, or from the last response, to the end of the next request."""
+LAST_REQUESTS = 1.0
+"""Seconds that whoever is connected has for a last request, and for its response."""
 
 
 class StatusRequest(Request):
@@ -47,8 +50,15 @@ class StatusChannel(HTTPChannel):
         super().connectionMade()
 
     def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
-        self.factory.channels.discard(self)
         super().connectionLost(reason)
+        self.factory.lost(self)
+
+    def checkPersistence(self, request: Any, version: bytes) -> bool:
+        """Whether there may be another request after this one."""
+        if self.factory.leaving:
+            request.responseHeaders.setRawHeaders(b"connection", [b"close"])
+            return False
+        return bool(super().checkPersistence(request, version))
 
     def resetTimeout(self) -> None:
         """A byte now and then is no request."""
@@ -65,6 +75,8 @@ class StatusSite(Site):
         )
         self.protocol: Any = StatusChannel
         self.channels: set[StatusChannel] = set()
+        self.leaving = False
+        self._left: Deferred[None] = Deferred()
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
         return super().buildProtocol(addr) if len(self.channels) < MAX_CONNECTIONS else None
@@ -75,6 +87,22 @@ class StatusSite(Site):
 
     def log(self, request: Any) -> None:
         """Who looks often would fill the log."""
+
+    def leave(self) -> Deferred[None]:
+        """Answer what is under way, and one last request of each that is connected; fires when none is."""
+        self.leaving = True
+        if not self.channels:
+            return succeed(None)
+        for channel in self.channels:
+            channel.persistent = not channel.requests
+        late = self.reactor.callLater(LAST_REQUESTS, self.close)
+        return self._left.addCallback(lambda _: late.cancel() if late.active() else None)
+
+    def lost(self, channel: StatusChannel) -> None:
+        """It is connected no more."""
+        self.channels.discard(channel)
+        if self.leaving and not self.channels and not self._left.called:
+            self._left.callback(None)
 
     def close(self) -> None:
         """Close all connections, whatever is under way."""

@@ -7,13 +7,22 @@ from io import BytesIO
 
 import pytest
 from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionDone
 from twisted.python.failure import Failure
 
 from lbtwist.errors import BindError
 from lbtwist.service.readiness import LEAVING
 from lbtwist.service.verbs import looking
 from lbtwist.status.pages import HEADERS, METHODS, Answer, Pages
-from lbtwist.status.site import MAX_BODY, MAX_CONNECTIONS, MAX_HEAD, MAX_HEADERS, MAX_LINE, PATIENCE
+from lbtwist.status.site import (
+    LAST_REQUESTS,
+    MAX_BODY,
+    MAX_CONNECTIONS,
+    MAX_HEAD,
+    MAX_HEADERS,
+    MAX_LINE,
+    PATIENCE,
+)
 from tests.conftest import Flush
 from tests.service.bench import ADA
 from tests.status.bench import Process, Scene, read
@@ -257,3 +266,51 @@ def test_a_privileged_port_is_opened_before_privileges_are_dropped(port: int, ea
     scene.service.startService()
     assert len(scene.process.ports) == 1
     assert isinstance(scene.process, Process)
+
+
+def test_rule_76_whoever_has_come_before_a_newer_generation_is_answered() -> None:
+    scene = Scene()
+    kept, fresh, silent = scene.open("/healthz"), scene.connect(), scene.connect()
+    asked = scene.connect()
+    assert fresh is not None
+    assert silent is not None
+    assert asked is not None
+    asked.protocol.dataReceived(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    scene.balancer.superseded = True
+    ended: list[object] = []
+    scene.service.stopService().addBoth(ended.append)
+    assert (scene.process.ports[0].closed, ended) == (True, [])
+    fresh.protocol.dataReceived(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    scene.settle()
+    assert (read(fresh).body, read(fresh).headers["connection"]) == (b"ready\n", "close")
+    assert b"lbtwist_listener" in read(asked).body
+    assert [each.disconnecting for each in (fresh, asked, kept, silent)] == [True, True, False, False]
+    for each in (fresh, asked):
+        each.protocol.connectionLost(Failure(ConnectionDone()))
+    scene.process.advance(LAST_REQUESTS - 0.1)
+    assert not silent.aborted
+    scene.process.advance(0.1)
+    assert (kept.aborted, silent.aborted, ended) == (True, True, [])
+    for each in (kept, silent):
+        each.protocol.connectionLost(Failure(ConnectionDone()))
+    assert ended == [None]
+
+
+def test_without_anybody_there_it_ends_at_once() -> None:
+    scene = Scene()
+    scene.balancer.superseded = True
+    ended: list[object] = []
+    scene.service.stopService().addBoth(ended.append)
+    assert ended == [None]
+
+
+def test_the_last_one_that_goes_ends_the_wait() -> None:
+    scene = Scene()
+    wire = scene.open("/healthz")
+    scene.balancer.superseded = True
+    ended: list[object] = []
+    scene.service.stopService().addBoth(ended.append)
+    wire.protocol.connectionLost(Failure(ConnectionDone()))
+    assert ended == [None]
+    scene.process.advance(LAST_REQUESTS)
+    assert not wire.aborted

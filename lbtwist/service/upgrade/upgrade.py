@@ -118,6 +118,7 @@ class Upgrade:
         self.log.info("upgrade: process {pid} has taken over", pid=launched.pid)
         self._stop_timer()
         self._sockets.hand_on(left)
+        self._balancer.superseded = True  # before a listener is closed, which would tell that it isn't ready
         self._balancer.drains.hand_over()
         for listener in self._balancer.listeners.values():
             listener.stop_accepting()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
+from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
@@ -27,6 +28,7 @@ from lbtwist.net.generations import Generations
 from lbtwist.net.reporting import INTERVAL
 from lbtwist.net.sockets import Descriptor, ListeningSockets
 from lbtwist.service.balancer import LoadBalancer
+from lbtwist.service.readiness import Readiness
 from lbtwist.service.state.recall import Recalled
 from lbtwist.service.state.restoring import restore
 from lbtwist.service.upgrade.inheritance import Inheritance
@@ -119,6 +121,16 @@ class Launched:
 
     def let_go(self) -> None:
         self.alone = True
+
+
+class Running:
+    """A reactor that runs."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.seconds = clock.seconds
+
+    def callWhenRunning(self, call: Callable[[], object]) -> None:
+        call()
 
 
 class Bench:
@@ -338,6 +350,43 @@ def test_an_old_one_that_is_empty_leaves_its_counters(bench: Bench) -> None:
     assert (registration.past.total, registration.past.received) == (1, 7)
     assert new.plane.tally(EVERYTHING).received == 7
     assert new.plane.mirrors == []
+
+
+def test_rule_76_it_never_says_that_it_is_not_ready(bench: Bench) -> None:
+    reactor: Any = Running(bench.clock)
+    readiness = Readiness(bench.old.balancer, reactor)
+    readiness.startService()
+    bench.begin()
+    told: list[str] = []
+    closing = bench.old.own.stop_accepting
+
+    def stop_accepting(number: int) -> Deferred[None]:
+        told.append(readiness.problem)
+        closed = closing(number)
+        told.append(readiness.problem)
+        return closed
+
+    bench.old.own.stop_accepting = stop_accepting  # type: ignore[method-assign]
+    bench.succeed()
+    assert (bench.old.ended, set(told), readiness.problem) == (True, {""}, "")
+
+
+def test_rule_76_it_lives_until_its_faces_have_answered(bench: Bench) -> None:
+    answered: Deferred[None] = Deferred()
+
+    class Face(Service):
+        name = "status"
+
+        def stopService(self) -> Deferred[None]:
+            return answered
+
+    Face().setServiceParent(bench.old.balancer)
+    bench.upgrade()
+    stopped: list[object] = []
+    bench.old.balancer.stopService().addBoth(stopped.append)
+    assert (stopped, bench.old.own.closed) == ([], False)
+    answered.callback(None)
+    assert (stopped, bench.old.own.closed) == ([None], True)
 
 
 def test_rule_75_no_counter_falls_when_an_old_one_is_gone(bench: Bench) -> None:
