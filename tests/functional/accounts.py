@@ -44,14 +44,18 @@ def lines_of(path: Path) -> list[Line]:
 
 def assert_counted(lines: Sequence[Line], scrape: Scrape, listener: str) -> None:
     """The listener's metrics have what the lines have."""
-    of = {"listener": listener}
-    assert scrape.value("listener_connections_total", **of) == len(lines)
-    assert scrape.value("listener_current_connections", **of) == scrape.value("listener_clients", **of) == 0
-    for name in ("received", "sent"):
-        assert scrape.value(f"listener_{name}_bytes_total", **of) == sum(line[name] for line in lines), name
-    refused = sum(line["end"] in UNSERVED for line in lines)
-    assert scrape.value("listener_refused_connections_total", **of) == refused
-    assert answered(scrape, listener) == statuses(lines)
+    expected = {
+        "connections_total": len(lines),
+        "current_connections": 0,
+        "clients": 0,
+        "received_bytes_total": sum(line["received"] for line in lines),
+        "sent_bytes_total": sum(line["sent"] for line in lines),
+        "refused_connections_total": sum(line["end"] in UNSERVED for line in lines),
+    }
+    counted = {name: scrape.value(f"listener_{name}", listener=listener) for name in expected}
+    assert counted == expected, f"{counted}, but in the log {expected}"
+    responses, logged = answered(scrape, listener), statuses(lines)
+    assert responses == logged, f"{responses}, but in the log {logged}"
 
 
 def answered(scrape: Scrape, listener: str) -> Counter[str]:
