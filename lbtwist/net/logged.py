@@ -23,8 +23,6 @@ class LoggedRelay(Relay):
         self._how: End | None = None
         self._failure = ""
         self._last: Member | None = None
-        self._dialed_at = 0.0
-        self._got_at = 0.0
 
     def server_protocol(self, member: Member) -> RelayEnd:
         assert self._dispatch is not None

@@ -108,6 +108,7 @@ def test_a_server_that_was_of_no_use_is_failed_over_from(bench: Logged) -> None:
     bench.settle()
     assert bench.log.only.end is End.CONNECT_FAILED
     assert (bench.log.only.connect, bench.log.only.retries) == (NOT_REACHED, 1)
+    assert bench.log.only.server == "app/s2#2"
 
 
 def test_without_a_server(bench: Logged) -> None:

@@ -76,6 +76,33 @@ def test_a_kept_connection_is_told_as_reused(stage: Logged) -> None:
     assert (second.connect, second.at_server) == (0, 1)
 
 
+def test_a_request_that_goes_on_over_a_kept_connection_is_told_as_reused(stage: Logged) -> None:
+    """Its first server, which was dialled, has closed before it was of use."""
+    client, first = stage.asks(request())
+    first.say(response())
+    client.say(request())
+    second = stage.accepted[2][0]
+    second.say(response())
+    stage.accepted[1][0].close()  # the next one to server 1 is dialled
+    stage.clock.advance(0.5)
+    other = stage.client()
+    other.say(request())
+    stage.accepted[1][1].close()
+    second.say(response())
+    line = stage.log.lines[-1]
+    assert (line.server, line.retries, line.reused, line.connect) == ("app/s2#2", 1, True, 0)
+
+
+def test_a_client_that_goes_while_a_second_server_is_dialled(stage: Logged) -> None:
+    stage.refuse(1)
+    stage.serve(2, after=1.0)
+    client = stage.client()
+    client.say(request())
+    client.reset()
+    stage.settle()
+    assert (stage.line.end, stage.line.retries, stage.line.server) == (End.CLIENT_ABORT, 1, "")
+
+
 def test_requests_at_once_are_counted(stage: Logged) -> None:
     stage.asks(request())
     _, end = stage.asks(request(), server=2)
@@ -189,6 +216,7 @@ def test_a_server_that_does_not_answer_is_the_servers_timeout(stage: Logged) -> 
     stage.pass_time(20.5)
     line = stage.line
     assert (line.end, line.status, line.server) == (End.SERVER_TIMEOUT, 504, "app/s1#1")
+    assert line.at_server == 1
     assert (line.connect, line.response) == (0, NOT_REACHED)
 
 
