@@ -17,7 +17,7 @@ from tests.functional.accounts import LOG, Line, Scrape, assert_counted, lines_o
 from tests.functional.balancer import Balancer, section
 from tests.functional.checked import health_check, named
 from tests.functional.http_harness import Worker, workers
-from tests.functional.mixed import CLOSED, LEFT, NOTHING, PAGE, POSTED, SHORT, TOLD, WHOLE, Crowd, Seen
+from tests.functional.mixed import CLOSED, LEFT, PAGE, POSTED, SHORT, TOLD, WHOLE, Crowd, Seen
 from tests.functional.process import PATIENCE
 from tests.functional.real_servers import ServerProcess, processes
 from tests.functional.scale import MIB, scaled, told
@@ -45,12 +45,6 @@ SERVED = {
 """How a line ends of what a client saw."""
 LEFT_ENDS = {"client_abort", "connect_failed", "server_abort", "no_server", *CUTS}
 """And of what it left: something else may have ended it just before."""
-TCP_ENDS = {
-    WHOLE: {"done", *CUTS},
-    LEFT: {"client_abort", "done", "server_abort", *CUTS},
-    SHORT: {"server_abort", "done", *CUTS},
-    NOTHING: {"server_abort", "connect_failed", "no_server", "done", *CUTS},
-}
 
 
 def configuration(web: Sequence[Worker], raw: Sequence[ServerProcess], number: int) -> str:
