@@ -144,6 +144,8 @@ async def apply(
     done = list(_apply_groups(balancer, new, changed, because, spoken))
     done += await _apply_listeners(balancer, new, opened, because)
     done += _retire_groups(balancer, old, new, because)
+    if new.load_balancer != old.load_balancer:
+        done.append("load_balancer changed")
     balancer.config = new
     return done
 

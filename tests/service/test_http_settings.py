@@ -238,7 +238,8 @@ def test_another_name_of_the_load_balancer_reaches_http_listeners_alone() -> Non
     toml = WEB + mail + APP + API
     bench = Bench(toml)
     bench.plane.told.clear()
-    assert reload(bench, '[load_balancer]\nname = "edge"\n' + toml) == ["listener web changed"]
+    changed = ["listener web changed", "load_balancer changed"]
+    assert reload(bench, '[load_balancer]\nname = "edge"\n' + toml) == changed
     assert bench.plane.told == [("serve", bench.balancer.listeners["web"].number)]
     assert policy(bench).proxy_name == b"edge"
 
