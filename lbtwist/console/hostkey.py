@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from twisted.conch.ssh.keys import EncryptedKeyError, Key
 
 from lbtwist.errors import ConfigurationError, Problem
+from lbtwist.service.secret_file import make_once
 
 MAX_FILE = 65536
 _PATH = "console.host_key"
@@ -25,7 +26,7 @@ def load_host_key(path: Path) -> Key:
     Raises ConfigurationError where it can't be read or made, is no ed25519 key, or others may read it.
     """
     try:
-        _make(path)
+        make_once(path, _new_key)
         return _parsed(path, _read(path))
     except OSError as error:
         raise _wrong(path, error.strerror or str(error)) from None
@@ -40,21 +41,6 @@ def check_host_key(path: Path) -> None:
             raise FileNotFoundError(ENOENT, os.strerror(ENOENT))
     except OSError as error:
         raise _wrong(path, error.strerror or str(error)) from None
-
-
-def _make(path: Path) -> None:
-    try:
-        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    except FileExistsError:
-        return
-    try:
-        with os.fdopen(file, "wb") as stream:
-            stream.write(_new_key())
-            stream.flush()
-            os.fsync(stream.fileno())
-    except BaseException:
-        path.unlink()
-        raise
 
 
 def _new_key() -> bytes:

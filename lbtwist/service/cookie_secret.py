@@ -9,6 +9,8 @@ from pathlib import Path
 
 from twisted.logger import Logger
 
+from lbtwist.service.secret_file import make_once
+
 NAME = "cookie_secret"
 SIZE = 32
 """Bytes: as many as SHA-256 has (RFC 2104, section 3)."""
@@ -32,7 +34,7 @@ class CookieSecret:
         return self._secret
 
     def _kept(self, path: Path) -> bytes:
-        _make(path, lambda: self._random(SIZE))
+        make_once(path, lambda: self._random(SIZE))
         return _read(path)
 
     def _forgotten(self) -> bytes:
@@ -41,21 +43,6 @@ class CookieSecret:
             " cookies do not survive a restart"
         )
         return self._random(SIZE)
-
-
-def _make(path: Path, secret: Callable[[], bytes]) -> None:
-    try:
-        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    except FileExistsError:
-        return
-    try:
-        with os.fdopen(file, "wb") as stream:
-            stream.write(secret())
-            stream.flush()
-            os.fsync(stream.fileno())
-    except BaseException:
-        path.unlink()
-        raise
 
 
 def _read(path: Path) -> bytes:
