@@ -201,11 +201,12 @@ class Talk:
         self._over.set()
         self._thread.join()
 
-    def leave(self) -> float:
-        """Say no more and close; returns when."""
+    def leave(self) -> tuple[float, float]:
+        """Say no more and close; returns two instants between which that was."""
         self.stop()
+        before = time.monotonic()
         self.client.leave()
-        return time.monotonic()
+        return before, time.monotonic()
 
     def ends(self) -> tuple[End, End]:
         """The client's and the server's, waited for."""

@@ -57,7 +57,7 @@ def test_rule_70_it_ends_as_soon_as_it_is_empty(tmp_path: Path, pair: Pair, watc
         lb.signal(signal.SIGTERM)
         lb.wait_for_log("drain of load balancer")
         talk.goes_on()
-        left = talk.leave()
+        _, left = talk.leave()
         assert lb.wait() == 0
         assert time.monotonic() - left < 1
         assert "ended: completed (shutdown)" in lb.log
