@@ -24,6 +24,9 @@ class IBetween(Shape):
     def connected(self, end: End) -> None:
         """It has its transport."""
 
+    def early(self, data: bytes) -> None:
+        """The client's end had received `data` before it was one."""
+
     def bulk(self, end: End) -> None:
         """It has received BULK or more at once, which was passed on."""
 
@@ -68,6 +71,10 @@ class End(Protocol):
         self.peer.transport.write(data)
         if size >= BULK:
             self.relay.bulk(self)
+
+    def early(self, data: bytes) -> None:
+        """It was received before this protocol had the connection."""
+        self.relay.early(data)
 
     def passed(self, size: int) -> None:
         """So much was received, and goes to the other side by another way than `dataReceived`."""

@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
-from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.interfaces import IAddress
-from twisted.internet.protocol import Factory
 
 from lbtwist.net.end import End
-from lbtwist.net.frontend import Frontend
-from lbtwist.net.logged import LoggedRelay, turned_away
+from lbtwist.net.entrance import Entrance
+from lbtwist.net.logged import LoggedRelay, turn_away
 from lbtwist.net.relay import Relay
+from lbtwist.net.rotation import GroupRotation
+from lbtwist.net.sockaddr import host_of
 
 
-class RelayFactory(Factory):
+class RelayFactory(Entrance):
     """Admits clients of one listener."""
 
-    noisy = False
-
-    def __init__(self, frontend: Frontend) -> None:
-        self._frontend = frontend
-
-    def buildProtocol(self, addr: IAddress | None) -> End | None:
+    def build(self, address: IAddress | None, group: GroupRotation | None) -> End | None:
         """A client's end; None, which closes it at once, when the listener is full."""
         frontend = self._frontend
-        host = addr.host if isinstance(addr, IPv4Address | IPv6Address) else ""
-        access = frontend.access
         if frontend.full:
-            frontend.ledger.failed += 1
-            if access is not None:
-                access.over(turned_away(frontend, host, addr, 0))
+            turn_away(frontend, address)
             return None
+        access = frontend.access
+        host = host_of(address)
         if access is not None:
-            return LoggedRelay(next(frontend.ids), frontend, host, access).client
-        return Relay(next(frontend.ids), frontend, host).client
+            return LoggedRelay(next(frontend.ids), frontend, host, address, group, access).client
+        return Relay(next(frontend.ids), frontend, host, address, group).client

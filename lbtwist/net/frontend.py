@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+from twisted.internet.defer import Deferred
 
 from lbtwist.interfaces import IAccessObserver
 from lbtwist.model.figures import ListenerFigures
 from lbtwist.model.plane import ListenerPolicy, Member
 from lbtwist.net.budget import Budget
+from lbtwist.net.clients import Clients
 from lbtwist.net.dialing import IDialer
 from lbtwist.net.live import Ledger
 from lbtwist.net.pipes import Pipes
 from lbtwist.net.rotation import GroupRotation
 from lbtwist.net.sweep import Sweep
+
+if TYPE_CHECKING:
+    from lbtwist.net.entrance import Step
 
 
 class Means(NamedTuple):
@@ -48,6 +54,12 @@ class Frontend:
         self.group = group
         self.ledger = Ledger()
         self.means = means
+        self.arrivals = Clients(means.budget)
+        """Those that are not served yet: they have steps of the entrance to pass."""
+        self.steps: tuple[Step, ...] = ()
+        """What a client passes at the entrance; another tuple when the policy changes that."""
+        self.leaving = False
+        """It accepts nothing new any more."""
         self.access: IAccessObserver | None = None
         """Told of each request and connection, where there is an access log."""
         # A connection asks for these again and again: one step, not two.
@@ -58,6 +70,28 @@ class Frontend:
         """It has as many connections as it may."""
         limit = self.policy.max_connections
         return limit > 0 and len(self.ledger.live) >= limit
+
+    @property
+    def crowded(self) -> bool:
+        """With those at the entrance it has as many as it may."""
+        limit = self.policy.max_connections
+        return limit > 0 and len(self.ledger.live) + len(self.arrivals) >= limit
+
+    def leave(self) -> None:
+        """It accepts nothing new any more; who is at the entrance has to be quick."""
+        self.leaving = True
+        for arrival in self.arrivals.all():
+            arrival.leave()
+
+    def close_idle(self) -> None:
+        """Close the connections that nothing is in flight on: those at the entrance."""
+        for arrival in self.arrivals.all():
+            arrival.close_idle()
+
+    def emptying(self) -> Iterator[Deferred[None]]:
+        """What there is to wait for, beside its live connections, until nobody is connected."""
+        if self.arrivals:
+            yield self.arrivals.when_none()
 
     def figures(self) -> ListenerFigures:
         """What was counted of it beyond its tally."""

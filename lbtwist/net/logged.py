@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from twisted.internet.interfaces import IAddress
+
 from lbtwist.interfaces import IAccessObserver
 from lbtwist.model.access import CUTS, NOT_REACHED, Access, End
 from lbtwist.model.plane import CutBy, Member
@@ -9,7 +11,8 @@ from lbtwist.net.dialing import TIMED_OUT
 from lbtwist.net.end import End as RelayEnd
 from lbtwist.net.frontend import Frontend
 from lbtwist.net.relay import UNUSED, Relay
-from lbtwist.net.sockaddr import shown
+from lbtwist.net.rotation import GroupRotation
+from lbtwist.net.sockaddr import host_of, shown
 
 
 class LoggedRelay(Relay):
@@ -17,8 +20,16 @@ class LoggedRelay(Relay):
 
     __slots__ = ("_access", "_how", "_failure", "_last", "_dialed_at", "_got_at")
 
-    def __init__(self, id: int, frontend: Frontend, client_host: str, access: IAccessObserver) -> None:
-        super().__init__(id, frontend, client_host)
+    def __init__(
+        self,
+        id: int,
+        frontend: Frontend,
+        client_host: str,
+        peer: IAddress | None,
+        group: GroupRotation | None,
+        access: IAccessObserver,
+    ) -> None:
+        super().__init__(id, frontend, client_host, peer, group)
         self._access = access
         self._how: End | None = None
         self._failure = ""
@@ -74,7 +85,7 @@ class LoggedRelay(Relay):
             listener=frontend.policy.name,
             group=self._group.name,
             server=last.label if last else "",
-            client=told_client(self.client_host, self._client.transport.getPeer()),
+            client=shown(self.peer),
             real_client=self.client_host,
             method=b"",
             host=b"",
@@ -108,24 +119,22 @@ def unserved(failure: str) -> End:
     return End.CONNECT_TIMEOUT if failure == TIMED_OUT.reason else End.CONNECT_FAILED
 
 
-def told_client(host: str, peer: object) -> str:
-    """Address and port of a client at the IP address `host`, as shown."""
-    port = getattr(peer, "port", None)
-    if port is None:
-        return shown(peer)
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+def turn_away(frontend: Frontend, peer: IAddress | None, status: int = 0, end: End = End.OVER_LIMIT) -> None:
+    """Count a client that is not served, and have it in the access log; `status` is what it is answered."""
+    frontend.ledger.failed += 1
+    if frontend.access is not None:
+        frontend.access.over(_turned_away(frontend, peer, status, end))
 
 
-def turned_away(frontend: Frontend, host: str, peer: object, status: int) -> Access:
-    """A client that was one too many."""
+def _turned_away(frontend: Frontend, peer: IAddress | None, status: int, end: End) -> Access:
     return Access(
         time=frontend.means.wall(),
         protocol=frontend.policy.protocol,
         listener=frontend.policy.name,
         group="",
         server="",
-        client=told_client(host, peer),
-        real_client=host,
+        client=shown(peer),
+        real_client=host_of(peer),
         method=b"",
         host=b"",
         target=b"",
@@ -143,5 +152,5 @@ def turned_away(frontend: Frontend, host: str, peer: object, status: int) -> Acc
         connections=len(frontend.ledger.live),
         at_server=0,
         queued=0,
-        end=End.OVER_LIMIT,
+        end=end,
     )

@@ -37,6 +37,7 @@ from lbtwist.net.live import ILive, Ledger
 from lbtwist.net.pipes import Pipes
 from lbtwist.net.port import IPort, port_of
 from lbtwist.net.rotation import GroupRotation
+from lbtwist.net.steps import steps_of
 from lbtwist.net.sweep import Sweep
 
 _KINDS: Mapping[str, type[Frontend]] = {"tcp": Frontend, "http": HttpFrontend}
@@ -117,7 +118,7 @@ class DataPlane:
         port = self._ports.pop(number, None)
         closed = port.close() if port else succeed(None)
         frontend = self._frontends.get(number)
-        if isinstance(frontend, HttpFrontend):
+        if frontend is not None:
             frontend.leave()
         return closed
 
@@ -148,7 +149,7 @@ class DataPlane:
     def cut(self, scope: Scope, count: int | None = None, why: CutBy = CutBy.DEADLINE) -> int:
         live = [connection for connection in self._live(scope) if not connection.forced]
         if count is None:
-            for frontend in self._http_frontends(scope):
+            for frontend in self._frontends_of(scope):
                 frontend.close_idle()
         else:
             idle = (connection for connection in live if not connection.in_flight)
@@ -214,6 +215,7 @@ class DataPlane:
             frontend.access = self._access
         else:
             frontend.adopt(policy, group)
+        frontend.steps = steps_of(frontend)
         return frontend
 
     def _ledgers(self, scope: Scope) -> list[Ledger]:
@@ -235,23 +237,23 @@ class DataPlane:
     def _occupied(self, scope: Scope) -> Iterator[Deferred[None]]:
         """What there is to wait for until `scope` is empty."""
         yield from (ledger.when_empty() for ledger in self._ledgers(scope) if ledger.live)
-        for frontend in self._http_frontends(scope):
-            if frontend.leaving and frontend.clients:
-                yield frontend.clients.when_none()
+        for frontend in self._frontends_of(scope):
+            if frontend.leaving:
+                yield from frontend.emptying()
 
-    def _http_frontends(self, scope: Scope) -> list[HttpFrontend]:
-        """The http listeners of `scope`; a registration has none."""
+    def _frontends_of(self, scope: Scope) -> list[Frontend]:
+        """The listeners of `scope`; a registration has none."""
         if scope.kind is ScopeKind.REGISTRATION:
             return []
         return [
             frontend
             for number, frontend in self._frontends.items()
-            if isinstance(frontend, HttpFrontend) and (scope == EVERYTHING or number in scope.numbers)
+            if scope == EVERYTHING or number in scope.numbers
         ]
 
     def _accepts(self, _: None, frontend: Frontend) -> None:
+        frontend.leaving = False
         if isinstance(frontend, HttpFrontend):
-            frontend.leaving = False
             frontend.port = port_of(self.address(frontend.policy.number))
 
     def _ledger_of(self, member: Member) -> Ledger:

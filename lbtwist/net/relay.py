@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from twisted.internet.interfaces import IAddress
+
 from lbtwist.model.plane import ConnectionView, CutBy, Ending, Member
 from lbtwist.net.dispatch import Dispatch
 from lbtwist.net.end import End
 from lbtwist.net.frontend import Frontend
 from lbtwist.net.live import Lease, Ledger
 from lbtwist.net.pair import Pair
+from lbtwist.net.rotation import GroupRotation
 from lbtwist.net.sockaddr import shown
 from lbtwist.net.splice import splice
 
@@ -22,6 +25,7 @@ class Relay(Pair):
     __slots__ = (
         "id",
         "client_host",
+        "peer",
         "_opened",
         "_member",
         "_dispatch",
@@ -30,17 +34,31 @@ class Relay(Pair):
         "_lease",
         "_place",
         "_ending",
+        "_chosen",
+        "_early",
     )
 
-    def __init__(self, id: int, frontend: Frontend, client_host: str) -> None:
+    def __init__(
+        self,
+        id: int,
+        frontend: Frontend,
+        client_host: str,
+        peer: IAddress | None,
+        group: GroupRotation | None = None,
+    ) -> None:
+        """`peer` is the client's address and `client_host` the IP address of it; its servers are of
+        `group`, or of the listener's own."""
         super().__init__(frontend, End(self, frontend.seconds))
         self.id = id
         self.client_host = client_host
+        self.peer = peer
+        self._chosen = group
+        self._early = b""
         self._opened = self.touched
         self._member: Member | None = None
         self._dispatch: Dispatch | None = None
         self._tried: tuple[int, ...] = ()
-        self._group = frontend.group
+        self._group = group or frontend.group
         self._lease: Lease | None = None
         self._place: Lease | None = None
         self._ending = Ending.FINISHED
@@ -63,6 +81,10 @@ class Relay(Pair):
             self._go_on()
         else:
             self._join(end)
+
+    def early(self, data: bytes) -> None:
+        """The client has sent `data` before it came here: it is the server's first."""
+        self._early = data
 
     def bulk(self, end: End) -> None:
         """It may be worth a pipe."""
@@ -121,7 +143,7 @@ class Relay(Pair):
         """Itself, for people."""
         return ConnectionView(
             id=self.id,
-            client=shown(self._client.transport.getPeer()),
+            client=shown(self.peer),
             listener=self._frontend.policy.name,
             server=self._member.label if self._member else "",
             protocol=self._frontend.policy.protocol,
@@ -148,7 +170,7 @@ class Relay(Pair):
 
     def _go_on(self) -> None:
         frontend = self._frontend
-        self._group = frontend.group
+        self._group = self._chosen or frontend.group
         timeout = frontend.policy.connect_timeout
         self._dispatch = Dispatch(self, self._group, frontend.dialer, frontend.sweep, timeout, self._tried)
         self._dispatch.next()
@@ -157,6 +179,9 @@ class Relay(Pair):
         super()._join(server)
         self._client.transport.resumeProducing()
         self.touched = self._frontend.seconds()
+        early, self._early = self._early, b""
+        if early:
+            self._client.dataReceived(early)
         self.watch_idle()
 
     def _fail_over(self) -> None:

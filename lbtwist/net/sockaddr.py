@@ -41,6 +41,11 @@ def address_of(sockaddr: Any) -> SocketAddress:
     return IPv6Address("TCP", *sockaddr)
 
 
+def host_of(address: object) -> str:
+    """The IP address of one of Twisted's; empty where it has none (a Unix socket)."""
+    return address.host if isinstance(address, IPv4Address | IPv6Address) else ""
+
+
 def lent(fd: int, use: Callable[[socket.SocketType], T]) -> T:
     """`use` called with a socket object on `fd`, which stays open. Raises OSError."""
     if fd < 0:

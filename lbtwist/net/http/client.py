@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from twisted.internet.interfaces import IHalfCloseableProtocol, IPushProducer
+from twisted.internet.interfaces import IAddress, IHalfCloseableProtocol, IPushProducer
 from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -17,7 +17,7 @@ from lbtwist.net.http.exchange import Exchange
 from lbtwist.net.http.frontend import HttpFrontend
 from lbtwist.net.http.linger import LINGER, Lingering
 from lbtwist.net.http.logged import LoggedExchange
-from lbtwist.net.logged import told_client, turned_away
+from lbtwist.net.logged import turn_away
 from lbtwist.net.pair import CLOSE_TIMEOUT
 from lbtwist.net.sending import queued
 from lbtwist.net.sockaddr import shown
@@ -39,9 +39,11 @@ class ClientConnection(Protocol):
     transport: IEndTransport
     _address = ""
 
-    def __init__(self, frontend: HttpFrontend, host: str) -> None:
-        """`host` is the client's IP address; empty where it has none (a Unix socket)."""
+    def __init__(self, frontend: HttpFrontend, host: str, peer: IAddress | None) -> None:
+        """`peer` is the client's address and `host` the IP address of it; empty where it has none (a Unix
+        socket)."""
         self.host = host
+        self._peer = peer
         self.deadline = Deadline(frontend.sweep)
         self.tie = (b"", 0.0)
         """The persistence cookie that it was last given here, and when."""
@@ -64,7 +66,7 @@ class ClientConnection(Protocol):
     def address(self) -> str:
         """Where it comes from, as shown."""
         if not self._address:
-            self._address = told_client(self.host, self.transport.getPeer())
+            self._address = shown(self._peer)
         return self._address
 
     @property
@@ -96,10 +98,7 @@ class ClientConnection(Protocol):
     def connectionMade(self) -> None:
         self.transport.registerProducer(self, True)
         if self._frontend.full:
-            self._frontend.ledger.failed += 1
-            if self._frontend.access is not None:
-                peer = self.transport.getPeer()
-                self._frontend.access.over(turned_away(self._frontend, self.host, peer, 503))
+            turn_away(self._frontend, self._peer, 503)
             self._say(503, None, None, keep=False)
             self._linger(LINGER)
         else:

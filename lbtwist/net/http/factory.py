@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.interfaces import IAddress
-from twisted.internet.protocol import Factory
 
+from lbtwist.net.entrance import Entrance
 from lbtwist.net.http.client import ClientConnection
 from lbtwist.net.http.frontend import HttpFrontend
+from lbtwist.net.rotation import GroupRotation
+from lbtwist.net.sockaddr import host_of
 
 
-class HttpFactory(Factory):
+class HttpFactory(Entrance):
     """Has every client of one listener: one that is too many is answered with 503."""
 
-    noisy = False
+    _frontend: HttpFrontend
 
     def __init__(self, frontend: HttpFrontend) -> None:
-        self._frontend = frontend
+        super().__init__(frontend)
 
-    def buildProtocol(self, addr: IAddress | None) -> ClientConnection:
-        """A client's connection."""
-        host = addr.host if isinstance(addr, IPv4Address | IPv6Address) else ""
-        return ClientConnection(self._frontend, host)
+    def build(self, address: IAddress | None, group: GroupRotation | None) -> ClientConnection:
+        """A client's connection. Its requests choose their groups themselves."""
+        return ClientConnection(self._frontend, host_of(address), address)

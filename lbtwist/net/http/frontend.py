@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from twisted.internet.defer import Deferred
+
 from lbtwist.model.figures import ListenerFigures
 from lbtwist.model.network_set import NetworkSet
 from lbtwist.model.plane import ListenerPolicy
 from lbtwist.model.routing import Rule, climbs, first_match
+from lbtwist.net.clients import Clients
 from lbtwist.net.counting import Responses
 from lbtwist.net.frontend import Frontend, Means
-from lbtwist.net.http.clients import Clients
 from lbtwist.net.rotation import GroupRotation
 from lbtwist.wire.answer import http_date
 from lbtwist.wire.forwarded import Hop
@@ -26,8 +30,6 @@ class HttpFrontend(Frontend):
         self.clients = Clients(means.budget)
         self.responses = Responses()
         """Those that clients were sent, our own included."""
-        self.leaving = False
-        """It accepts nothing new any more."""
         self.port: int | None = None
         """Where clients connect, when it is a TCP port."""
         self._date = (0, b"")
@@ -38,6 +40,11 @@ class HttpFrontend(Frontend):
         """It has as many clients as it may."""
         limit = self.policy.max_connections
         return limit > 0 and len(self.clients) >= limit
+
+    @property
+    def crowded(self) -> bool:
+        """Who is one too many is told so, and passes the entrance for it."""
+        return False
 
     def figures(self) -> ListenerFigures:
         return ListenerFigures(len(self.clients), self.responses.value())
@@ -55,6 +62,11 @@ class HttpFrontend(Frontend):
             self._date = (now, http_date(now))
         return self._date[1]
 
+    def emptying(self) -> Iterator[Deferred[None]]:
+        yield from super().emptying()
+        if self.clients:
+            yield self.clients.when_none()
+
     def adopt(self, policy: ListenerPolicy, group: GroupRotation) -> None:
         super().adopt(policy, group)
         self._follow(policy)
@@ -63,12 +75,13 @@ class HttpFrontend(Frontend):
 
     def leave(self) -> None:
         """Clients are told to make no further requests; those without one are gone soon (rule 71)."""
-        self.leaving = True
+        super().leave()
         for guest in self.clients.all():
             guest.leave()
 
     def close_idle(self) -> None:
         """Close the connections of clients that have nothing in flight."""
+        super().close_idle()
         for guest in self.clients.all():
             guest.close_idle()
 

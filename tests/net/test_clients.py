@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.internet.defer import CancelledError
 
-from lbtwist.net.http.clients import Clients
+from lbtwist.net.clients import Clients
 from tests.net.test_plane_contract import outcome
 
 
