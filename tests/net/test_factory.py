@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
@@ -30,10 +30,8 @@ def bench_with(**policy: Any) -> Bench:
 )
 def test_a_client_is_known_by_its_address(address: IAddress | None, host: str) -> None:
     factory = RelayFactory(bench_with().plane._frontends[WEB])
-    end = factory.buildProtocol(address)
-    assert end is not None
-    relay = end.relay
-    assert (relay.client_host, relay.id) == (host, 1)  # type: ignore[attr-defined]
+    end = cast(Any, factory.buildProtocol(address))
+    assert (end.relay.client_host, end.relay.peer, end.relay.id) == (host, address, 1)
 
 
 def test_as_many_are_admitted_as_may_be() -> None:
