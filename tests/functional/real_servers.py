@@ -20,8 +20,8 @@ from typing import cast
 
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from tests.certificates import Issued
 from tests.functional.peers import BACKLOG, Address, Server, Watch
-from tests.service.probes.certificates import Issued
 
 GREETER = Path(__file__).with_name("greeter.py")
 POLL = 0.02

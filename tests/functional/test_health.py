@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.certificates import DAY, authority, issue
 from tests.functional.bad_servers import refusing
 from tests.functional.balancer import Balancer, app, section
 from tests.functional.checked import becomes, health_check, named
@@ -16,7 +17,6 @@ from tests.functional.peers import Watch, asked
 from tests.functional.real_servers import HealthPage, checked_servers, processes
 from tests.functional.scale import told
 from tests.functional.waiting import LATENESS, eventually, monotonic_of
-from tests.service.probes.certificates import DAY, authority, issue
 
 pytestmark = [pytest.mark.functional, pytest.mark.slow]
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.certificates import DAY, authority, issue
 from tests.functional.bad_servers import refusing, silent
 from tests.functional.balancer import Balancer, app, section
 from tests.functional.checked import becomes, health_check, named
@@ -16,7 +17,6 @@ from tests.functional.load import client_of, talks
 from tests.functional.peers import Watch, asked, talking
 from tests.functional.real_servers import CheckedServer, HealthPage, checked_servers
 from tests.functional.waiting import eventually
-from tests.service.probes.certificates import DAY, authority, issue
 
 pytestmark = [pytest.mark.functional, pytest.mark.slow]
 

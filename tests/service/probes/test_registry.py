@@ -12,8 +12,8 @@ from lbtwist.model.address import Address
 from lbtwist.service.probes.http import HTTPCheck
 from lbtwist.service.probes.question import CodeRange
 from lbtwist.service.probes.registry import CHECKS, make_check
+from tests.certificates import authority
 from tests.net.fakes import FakeDialer
-from tests.service.probes.certificates import authority
 from tests.service.probes.peers import Peer, got, settle
 
 SERVER = Address("192.0.2.1", 80)

@@ -18,7 +18,7 @@ from lbtwist.net.direct import DirectDialer
 from lbtwist.service.probes.http import HTTPCheck
 from lbtwist.service.probes.question import Question
 from lbtwist.service.probes.trust import Trust
-from tests.service.probes.certificates import DAY, Issued, authority, issue
+from tests.certificates import DAY, Issued, authority, issue
 from tests.service.probes.conftest import Serve
 from tests.service.probes.peers import OK, Peer, Server
 

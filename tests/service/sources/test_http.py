@@ -20,7 +20,7 @@ from lbtwist.model.source import SourceAnswer
 from lbtwist.service.sources.asked import AskedSource
 from lbtwist.service.sources.connection import MAX_RECEIVED
 from lbtwist.service.sources.http import HttpMaker, HttpQuestion, parse_url
-from tests.service.probes.certificates import Issued, authority, issue
+from tests.certificates import Issued, authority, issue
 from tests.service.still import StillReactor, reactor, turns
 
 ONE = Address("10.0.0.1", 80)
