@@ -63,7 +63,17 @@ class SocketTransport(SendingSide):
     pauses it in `connectionMade` costs no system call.
     """
 
-    __slots__ = ("_mask", "_reading", "_ended", "_read_size", "_full_reads", "_inflow", "_peer", "_host")
+    __slots__ = (
+        "_mask",
+        "_reading",
+        "_ended",
+        "_failing",
+        "_read_size",
+        "_full_reads",
+        "_inflow",
+        "_peer",
+        "_host",
+    )
 
     log = Logger()
 
@@ -75,6 +85,7 @@ class SocketTransport(SendingSide):
         self._mask = mask
         self._reading = True
         self._ended = False
+        self._failing = False
         self._read_size = SMALL_READ
         self._full_reads = 0
         self._inflow: Inflow | None = None
@@ -178,6 +189,8 @@ class SocketTransport(SendingSide):
         """The poller's call: `events` are hints, and reading tells what there is."""
         if events & WRITABLE:
             self._flush()
+        if self._failing:
+            return  # the write has taken the error: a read would find an end of input in its place
         if self._reading:
             if events != WRITABLE:
                 if self._inflow is None:
@@ -277,6 +290,7 @@ class SocketTransport(SendingSide):
 
     def _write_failed(self) -> None:
         self._output = SHUT
+        self._failing = True
         self._poller.soon(lambda: self._guard(self._read_the_rest))
 
     def _read_the_rest(self) -> None:

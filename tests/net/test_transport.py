@@ -185,6 +185,28 @@ def test_data_before_a_failed_write_is_received_first(bench: Bench) -> None:
     assert protocol.reason.type is ConnectionLost
 
 
+def test_reset_that_a_write_finds_in_the_event_of_a_read_is_no_end_of_input(bench: Bench) -> None:
+    """The write takes the error from the socket, and a read would find its end then."""
+    protocol, transport, far = bench.connect()
+    bench.fill(transport)
+    reset(far)
+    bench.turn()
+    assert protocol.events == ["made", "lost"]
+    assert protocol.reason.type is ConnectionLost
+
+
+def test_reset_that_a_write_finds_before_the_event_of_a_read_is_no_end_of_input(bench: Bench) -> None:
+    """What another connection received in the same batch was written here."""
+    sender, _, sending = bench.connect()
+    protocol, transport, far = bench.connect()
+    sender.on_data = transport.write
+    sending.send(b"passed on")
+    reset(far)
+    bench.turn()
+    assert protocol.events == ["made", "lost"]
+    assert protocol.reason.type is ConnectionLost
+
+
 def test_pause_is_obeyed_after_a_failed_write(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lbtwist.net.transport.LARGE_READ", 10)
     protocol, transport, far = bench.connect()
