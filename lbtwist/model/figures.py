@@ -54,9 +54,15 @@ class ListenerFigures:
     """Connections of clients at this moment, with a request or without."""
     responses: tuple[int, ...] = (0,) * len(CLASSES)
     """http: final responses that clients were sent, our own included, by their class."""
+    refused: Mapping[str, int] = field(default_factory=dict)
+    """Clients that were turned away at the entrance, by the reason."""
 
     def __add__(self, other: ListenerFigures) -> ListenerFigures:
-        return ListenerFigures(self.clients + other.clients, _each(self.responses, other.responses))
+        return ListenerFigures(
+            self.clients + other.clients,
+            _each(self.responses, other.responses),
+            _added(self.refused, other.refused),
+        )
 
 
 @dataclass(frozen=True, slots=True)

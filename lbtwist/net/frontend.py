@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IAddress
 
 from lbtwist.interfaces import IAccessObserver
 from lbtwist.model.figures import ListenerFigures
@@ -15,6 +16,7 @@ from lbtwist.net.clients import Clients
 from lbtwist.net.dialing import IDialer
 from lbtwist.net.live import Ledger
 from lbtwist.net.pipes import Pipes
+from lbtwist.net.refusals import Refusals
 from lbtwist.net.rotation import GroupRotation
 from lbtwist.net.sweep import Sweep
 
@@ -56,6 +58,7 @@ class Frontend:
         self.means = means
         self.arrivals = Clients(means.budget)
         """Those that are not served yet: they have steps of the entrance to pass."""
+        self.refusals = Refusals(means.seconds)
         self.steps: tuple[Step, ...] = ()
         """What a client passes at the entrance; another tuple when the policy changes that."""
         self.leaving = False
@@ -93,9 +96,14 @@ class Frontend:
         if self.arrivals:
             yield self.arrivals.when_none()
 
+    def refuse(self, peer: IAddress | None, reason: str) -> None:
+        """A client at `peer` is turned away at the entrance, for `reason`."""
+        self.ledger.failed += 1
+        self.refusals.add(self.policy.name, peer, reason)
+
     def figures(self) -> ListenerFigures:
         """What was counted of it beyond its tally."""
-        return ListenerFigures(len(self.ledger.live))
+        return ListenerFigures(len(self.ledger.live), refused=self.refusals.value())
 
     def adopt(self, policy: ListenerPolicy, group: GroupRotation) -> None:
         """Other limits and another group from now on; established connections are not touched."""

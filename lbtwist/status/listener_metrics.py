@@ -43,6 +43,12 @@ REFUSED = Family(
     "Connections, or requests, that were turned away or got no server.",
     LISTENER,
 )
+TURNED_AWAY = Family(
+    "lbtwist_listener_turned_away_connections_total",
+    Kind.COUNTER,
+    "Connections that were turned away at the entrance, by the reason.",
+    (*LISTENER, "reason"),
+)
 RECEIVED = Family("lbtwist_listener_received_bytes_total", Kind.COUNTER, "Bytes from clients.", LISTENER)
 SENT = Family("lbtwist_listener_sent_bytes_total", Kind.COUNTER, "Bytes to clients.", LISTENER)
 RESPONSES = Family(
@@ -52,7 +58,7 @@ RESPONSES = Family(
     (*LISTENER, "code"),
 )
 
-FAMILIES = (INFO, STATE, CLIENTS, CURRENT, TOTAL, REFUSED, RECEIVED, SENT, RESPONSES)
+FAMILIES = (INFO, STATE, CLIENTS, CURRENT, TOTAL, REFUSED, TURNED_AWAY, RECEIVED, SENT, RESPONSES)
 
 
 def readings(balancer: LoadBalancer, figures: Figures) -> Iterator[Reading]:
@@ -71,6 +77,7 @@ def _of_listener(balancer: LoadBalancer, figures: Figures, listener: Listener) -
     yield CURRENT.of(tally.live, name)
     yield TOTAL.of(tally.total, name)
     yield REFUSED.of(tally.failed, name)
+    yield from (TURNED_AWAY.of(n, name, reason) for reason, n in counted.refused.items())
     yield RECEIVED.of(tally.received, name)
     yield SENT.of(tally.sent, name)
     if settings.protocol == "http":

@@ -17,6 +17,11 @@ FULL = GroupFigures(
 )
 
 
+def test_those_turned_away_are_added_by_their_reasons() -> None:
+    sum_of_both = ListenerFigures(refused={"late": 1, "denied": 2}) + ListenerFigures(refused={"late": 3})
+    assert sum_of_both.refused == {"late": 4, "denied": 2}
+
+
 def test_a_distribution_adds_up() -> None:
     counts = (2, 0, 3, *(0 for _ in BOUNDS[3:]), 1)
     distribution = Distribution(counts, 40.0)

@@ -154,6 +154,16 @@ def test_the_state_of_a_listener_is_one_of_those_that_are_told(scene: Scene) -> 
     assert listener_metrics.STATES[1] == "disabled"
 
 
+def test_those_turned_away_at_the_entrance_are_told_by_the_reason(scene: Scene) -> None:
+    name = "lbtwist_listener_turned_away_connections_total"
+    assert scene.values(name) == []
+    scene.bench.plane.listeners = {
+        scene.balancer.listeners["web"].number: ListenerFigures(refused={"late": 3, "denied": 1})
+    }
+    assert scene.value(name, listener="web", reason="late") == 3
+    assert scene.value(name, listener="web", reason="denied") == 1
+
+
 def test_responses_are_told_by_class_of_listeners_and_groups() -> None:
     scene = Scene(HTTP)
     scene.bench.plane.listeners = {
@@ -278,6 +288,8 @@ def test_every_name_has_its_kind_its_help_and_its_labels(toml: str) -> None:
     group = scene.balancer.groups["app"]
     group.drain([next(iter(group.members))], Because("ada"), timeout=5)
     scene.bench.plane.fail(scene.bench.plane.rotations["app"].members[0])
+    web = scene.balancer.listeners["web"].number
+    scene.bench.plane.listeners = {web: ListenerFigures(refused={"late": 1})}
     by_name = {family.name.removesuffix("_total"): family for family in FAMILIES}
     metrics = {n.removesuffix("_total"): m for n, m in scene.metrics().items() if n.startswith("lbtwist_")}
     assert set(metrics) <= set(by_name)

@@ -47,7 +47,7 @@ class HttpFrontend(Frontend):
         return False
 
     def figures(self) -> ListenerFigures:
-        return ListenerFigures(len(self.clients), self.responses.value())
+        return ListenerFigures(len(self.clients), self.responses.value(), self.refusals.value())
 
     @property
     def patience(self) -> float:
