@@ -7,6 +7,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from lbtwist.model.address import Address
+from lbtwist.model.name_rule import NameRule
 from lbtwist.model.network import Network
 from lbtwist.model.routing import Rule
 
@@ -90,6 +91,10 @@ class ListenerPolicy:
     """Who is believed in what it tells of clients."""
     rules: tuple[Rule, ...] = ()
     """Where requests go that do not go to `group`; the first that matches counts."""
+    name_rules: tuple[NameRule, ...] = ()
+    """tcp: the same of connections, by their ClientHellos; without them none is read."""
+    hello_timeout: float = 10.0
+    """tcp: seconds that one is waited for."""
 
 
 class Ending(Enum):

@@ -23,23 +23,25 @@ class Rule:
 
     def matches(self, host: bytes, path: bytes) -> bool:
         """Whether a request for `path` at `host`, which is in small letters and has no port, meets it."""
-        return self._has_host(host) and self._has_path(path)
+        return is_at(self.host, host) and self._has_path(path)
 
     def location(self, host: bytes, target: bytes) -> bytes:
         """Where a client that asked `host` for `target` is sent: each placeholder is filled once."""
         parts = self.redirect.split(b"{target}")
         return target.join(part.replace(b"{host}", host) for part in parts)
 
-    def _has_host(self, host: bytes) -> bool:
-        if not self.host.startswith(b"*."):
-            return not self.host or host == self.host
-        return host.endswith(self.host[1:]) and len(host) > len(self.host) - 1
-
     def _has_path(self, path: bytes) -> bool:
         prefix = self.path_prefix
         if not path.startswith(prefix):
             return False
         return not prefix or prefix.endswith(b"/") or path[len(prefix) : len(prefix) + 1] in (b"", b"/")
+
+
+def is_at(pattern: bytes, host: bytes) -> bool:
+    """Whether `host` is the one that `pattern` names, or below that of `*.example.com`; empty is any."""
+    if not pattern.startswith(b"*."):
+        return not pattern or host == pattern
+    return host.endswith(pattern[1:]) and len(host) > len(pattern) - 1
 
 
 def first_match(rules: Iterable[Rule], host: bytes, path: bytes) -> Rule | None:
