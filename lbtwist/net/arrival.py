@@ -14,6 +14,9 @@ from lbtwist.net.end import End, IEndTransport
 from lbtwist.net.frontend import Frontend
 from lbtwist.net.rotation import GroupRotation
 
+TOO_SLOW, CUT, INCOMPLETE = "too_slow", "cut", "incomplete"
+"""Why any is turned away: its time is over, an operator or the end of the process, it has shut its sending
+side down. Steps have their own reasons besides."""
 LAST_MOMENT = 1.0
 """Seconds that it may still take when its listener accepts nothing new any more (rule 71)."""
 
@@ -64,17 +67,17 @@ class Arrival(Protocol):
             hand_over(self.transport, protocol, early)
         self._depart()
 
-    def turn_away(self) -> None:
-        """Close it by a reset; it is counted as a client without a server."""
+    def turn_away(self, reason: str) -> None:
+        """Close it by a reset; it is counted by the reason, one of a few."""
         if not self._over:
             self._over = True
-            self.frontend.ledger.failed += 1
+            self.frontend.refuse(self.address, reason)
             self.transport.abortConnection()
             self._depart()
 
     def due(self, now: float) -> None:
         """The sweep: it takes too long."""
-        self.turn_away()
+        self.turn_away(TOO_SLOW)
 
     def leave(self) -> None:
         """The listener accepts nothing new any more (rule 71)."""
@@ -82,14 +85,14 @@ class Arrival(Protocol):
 
     def close_idle(self) -> None:
         """A cut of all that the listener has."""
-        self.turn_away()
+        self.turn_away(CUT)
 
     def watch_idle(self) -> None:
         """Its time is that of its accept, whatever is set since."""
 
     def readConnectionLost(self) -> None:
         """It says no more, and has not said enough."""
-        self.turn_away()
+        self.turn_away(INCOMPLETE)
 
     def writeConnectionLost(self) -> None:
         """Nothing is sent by it."""
