@@ -64,3 +64,10 @@ class BadMessage(LBError):
         self.status = status
         self.reason = reason
         super().__init__(f"{reason} ({status})")
+
+
+class BadProxyHeader(LBError):
+    """A connection does not begin with a header of the PROXY protocol, or with a bad one.
+
+    Its text, the reason, is one of a few, and repeats nothing of what came.
+    """
