@@ -32,10 +32,11 @@ def parse_network(text: str) -> Network:
         raise ValueError(f"{shown(text)} is not a network, as 10.0.0.0/8 or 2001:db8::/32") from None
     if network.network_address != ipaddress.ip_address(text.partition("/")[0]):
         raise ValueError(f"{shown(text)} has bits set after its prefix: the network is {network}")
-    return _unmapped(network)
+    return unmapped(network)
 
 
-def _unmapped(network: Network) -> Network:
+def unmapped(network: Network) -> Network:
+    """`network`; one of IPv4 addresses that are written as IPv6, as IPv4."""
     if isinstance(network, IPv4Network) or not network.subnet_of(_MAPPED):
         return network
     lowest = int(network.network_address) & 0xFFFF_FFFF

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable
-from ipaddress import IPv4Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address
 
-from lbtwist.model.network import Network
+from lbtwist.model.network import Network, unmapped
 
 
 class NetworkSet:
-    """Whether an IP address is in one of `networks`: two binary searches' worth, however many there are."""
+    """Whether an IP address is in one of `networks`: one binary search, however many there are.
+
+    An IPv4 address that is written as IPv6 is IPv4 (RFC 4291, 2.5.5.2), and such a network too.
+    """
 
     def __init__(self, networks: Iterable[Network] = ()) -> None:
-        known = list(networks)
+        known = list(map(unmapped, networks))
         self._ipv4 = _Ranges(network for network in known if isinstance(network, IPv4Network))
         self._ipv6 = _Ranges(network for network in known if not isinstance(network, IPv4Network))
 
@@ -24,8 +27,11 @@ class NetworkSet:
         """Whether `host`, the text of an IP address, is in it; an empty one, of a Unix socket, is not."""
         if not host or not self:
             return False
-        address = ip_address(host)
-        return int(address) in (self._ipv4 if address.version == 4 else self._ipv6)
+        if ":" not in host:
+            return int(IPv4Address(host)) in self._ipv4
+        address = IPv6Address(host)
+        mapped = address.ipv4_mapped
+        return int(address) in self._ipv6 if mapped is None else int(mapped) in self._ipv4
 
 
 class _Ranges:

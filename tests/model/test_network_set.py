@@ -38,10 +38,14 @@ def test_it_has_what_one_of_its_networks_has(ipv4: list[Any], ipv6: list[Any], n
         ("0.0.0.0/0", "255.255.255.255", "::1"),
         ("::/0", "::1", "10.0.0.1"),
         ("10.0.0.1/32", "10.0.0.1", "10.0.0.2"),
-        ("::ffff:0:0/96", "::ffff:10.0.0.1", "10.0.0.1"),
+        ("::/0", "::1", "::ffff:10.0.0.1"),
+        ("10.0.0.0/8", "::ffff:10.0.0.1", "::ffff:11.0.0.1"),
+        ("::ffff:10.0.0.0/104", "10.0.0.1", "::10.0.0.1"),
+        ("::ffff:0:0/96", "::ffff:10.0.0.1", "::10.0.0.1"),
+        ("fe80::/64", "fe80::1%eth0", "fe80:0:0:1::1"),
     ],
 )
-def test_families_are_apart(network: str, inside: str, outside: str) -> None:
+def test_families_are_apart_and_ipv4_in_ipv6_is_ipv4(network: str, inside: str, outside: str) -> None:
     found = NetworkSet([ip_network(network)])
     assert inside in found
     assert outside not in found
@@ -51,3 +55,12 @@ def test_who_has_no_address_is_in_none() -> None:
     assert "" not in NetworkSet([ip_network("0.0.0.0/0"), ip_network("::/0")])
     assert "10.0.0.1" not in NetworkSet()
     assert not NetworkSet()
+
+
+def test_it_is_right_about_ten_thousand() -> None:
+    """Every second /28 of 10.0.0.0/14 and more, as a list from outside has them."""
+    networks = [IPv4Network((0x0A000000 + 32 * number, 28)) for number in range(10_000)]
+    found = NetworkSet(reversed(networks))
+    for number in (0, 1, 4_999, 9_998, 9_999):
+        first = IPv4Address(0x0A000000 + 32 * number)
+        assert [str(first + n) in found for n in (-1, 0, 15, 16)] == [False, True, True, False]
