@@ -1,0 +1,89 @@
+"""TLS over another transport: Twisted's, with the ends that relays tell apart."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.interfaces import IHalfCloseableProtocol, IProtocol
+from twisted.protocols.tls import TLSMemoryBIOProtocol
+from zope.interface import implementer
+
+from lbtwist.net.sending import half_closeable_of
+
+
+@implementer(IHalfCloseableProtocol)
+class TLSTransport(TLSMemoryBIOProtocol):
+    """A protocol to the transport below it, and the transport of the protocol that it serves.
+
+    It ends as ours do. `loseConnection` sends close_notify after what was written and waits for no answer
+    (RFC 8446, 6.1). `abortConnection` sends none: a stream that is not whole does not look as if it were.
+    `loseWriteConnection` sends one, and what comes is still received; most peers end with it.
+
+    close_notify from the peer is the end of both directions, ConnectionDone. An end without it is
+    ConnectionLost: what came before may not be all.
+    """
+
+    transport: Any
+    first = b""
+    """Goes out before anything of TLS."""
+    _shut = False
+
+    @property
+    def protocol(self) -> IProtocol:
+        """What it serves; another one may take its place."""
+        return self.wrappedProtocol
+
+    @protocol.setter
+    def protocol(self, protocol: IProtocol) -> None:
+        self.wrappedProtocol = protocol
+
+    def makeConnection(self, transport: Any) -> None:
+        if self.first:
+            transport.write(self.first)
+        super().makeConnection(transport)
+
+    def write(self, data: bytes) -> None:
+        if not self._shut:
+            super().write(data)
+
+    def loseConnection(self) -> None:
+        if self.disconnecting:
+            return
+        if not self._handshakeDone:
+            self.abortConnection()
+            return
+        self._end_tls()
+        self.disconnecting = self._lostTLSConnection = True
+        self.transport.loseConnection()
+
+    def abortConnection(self) -> None:
+        self._shut = self._aborted = self.disconnecting = self._lostTLSConnection = True
+        self.transport.abortConnection()
+
+    def loseWriteConnection(self) -> None:
+        """No more is sent; FIN follows close_notify, so that the end is told when all was sent."""
+        if not (self._shut or self._lostTLSConnection):
+            self._end_tls()
+            self.transport.loseWriteConnection()
+
+    def unregisterProducer(self) -> None:
+        if self._tlsConnection is not None:
+            super().unregisterProducer()
+
+    def readConnectionLost(self) -> None:
+        """The peer has closed, and has not said so in TLS."""
+        if not self._lostTLSConnection:
+            self._tlsConnection.bio_shutdown()
+            self._flushReceiveBIO()
+        self.transport.loseConnection()
+
+    def writeConnectionLost(self) -> None:
+        """All was sent that was written before `loseWriteConnection`."""
+        half_closeable = half_closeable_of(self.wrappedProtocol)
+        if half_closeable is not None:
+            half_closeable.writeConnectionLost()
+
+    def _end_tls(self) -> None:
+        if not self._shut:
+            self._shut = True
+            self._shutdownTLS()
