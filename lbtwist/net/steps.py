@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from lbtwist.net.entrance import Step
 from lbtwist.net.frontend import Frontend
+from lbtwist.net.server_name import ServerNames
 
 
 def steps_of(frontend: Frontend) -> tuple[Step, ...]:
     """In the order in which a client passes them."""
     steps: list[Step] = []
+    if frontend.policy.name_rules:
+        steps.append(ServerNames(frontend))
     return tuple(steps)
