@@ -10,6 +10,8 @@ from lbtwist.model.address import Address
 from lbtwist.model.name_rule import NameRule
 from lbtwist.model.network import Network
 from lbtwist.model.routing import Rule
+from lbtwist.model.server_tls import ServerTLS
+from lbtwist.model.token_bucket import Rate
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,8 @@ class Rotation:
     """The answer to a request that is cut before its response began (rule 6)."""
     websocket_close: int = 1001
     """The code of the Close frames that a WebSocket is cut with (rule 51); 0: there are none."""
+    tls: ServerTLS | None = None
+    """How the members are spoken to over TLS; None: as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +93,16 @@ class ListenerPolicy:
     """Our own name in Via."""
     trusted_proxies: tuple[Network, ...] = ()
     """Who is believed in what it tells of clients."""
+    allow: tuple[Network, ...] = ()
+    """Who may connect; none are everyone."""
+    deny: tuple[Network, ...] = ()
+    """Who may not, whatever `allow` says."""
+    max_connections_per_client: int = 0
+    """Connections of one client at once; 0 is no limit."""
+    client_rate: Rate = Rate()
+    """New connections of one client."""
+    total_rate: Rate = Rate()
+    """Those of all."""
     rules: tuple[Rule, ...] = ()
     """Where requests go that do not go to `group`; the first that matches counts."""
     name_rules: tuple[NameRule, ...] = ()

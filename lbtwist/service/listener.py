@@ -14,6 +14,7 @@ from lbtwist.model.drain import Because, Cause
 from lbtwist.model.plane import ListenerPolicy, Scope
 from lbtwist.model.receipt import Receipt
 from lbtwist.model.routing import Rule
+from lbtwist.model.token_bucket import Rate
 from lbtwist.service.draining import Drains
 
 
@@ -133,6 +134,11 @@ class Listener(Service):
             tunnel_timeout=settings.tunnel_timeout,
             proxy_name=self._proxy_name().encode(),
             trusted_proxies=settings.trusted_proxies,
+            allow=settings.allow,
+            deny=settings.deny,
+            max_connections_per_client=settings.max_connections_per_client,
+            client_rate=Rate(settings.rate.per_client, settings.rate.per_client_burst),
+            total_rate=Rate(settings.rate.total, settings.rate.total_burst),
             rules=rules_of(settings),
         )
 

@@ -15,6 +15,7 @@ from lbtwist.model.network import parse_network
 from lbtwist.model.persistence import cookie_value
 from lbtwist.model.plane import ListenerPolicy
 from lbtwist.model.routing import Rule
+from lbtwist.model.token_bucket import Rate
 from lbtwist.service.balancer import LoadBalancer
 from lbtwist.service.cookie_secret import CookieSecret
 from lbtwist.service.loading import Loaded
@@ -69,6 +70,8 @@ def test_the_policy_of_an_http_listener() -> None:
         + WEB
         + "idle_timeout = 1\nconnect_timeout = 2\nmax_connections = 3\nrequest_timeout = 4\n"
         + "header_timeout = 5\ntunnel_timeout = 6\ntrusted_proxies = ['10.0.0.0/8']\n"
+        + "allow = ['10.0.0.0/8']\ndeny = ['10.0.0.0/24']\nmax_connections_per_client = 7\n"
+        + "rate = { per_client = 8, per_client_burst = 9, total = 1.5, total_burst = 11 }\n"
         + rules
         + APP
     )
@@ -85,6 +88,11 @@ def test_the_policy_of_an_http_listener() -> None:
         tunnel_timeout=6.0,
         proxy_name=b"edge",
         trusted_proxies=(parse_network("10.0.0.0/8"),),
+        allow=(parse_network("10.0.0.0/8"),),
+        deny=(parse_network("10.0.0.0/24"),),
+        max_connections_per_client=7,
+        client_rate=Rate(8.0, 9),
+        total_rate=Rate(1.5, 11),
         rules=(
             Rule(host=b"*.example.com", path_prefix=b"/a", redirect=b"https://{host}{target}"),
             Rule(respond=404),

@@ -25,6 +25,7 @@ from lbtwist.model.config.kinds import (
     TOKEN,
 )
 from lbtwist.model.config.protocol import HTTP, HTTP_LISTENER, IDLE_TIMEOUTS, PROTOCOL, TCP
+from lbtwist.model.config.rate import RateSettings
 from lbtwist.model.config.rules import RuleSettings
 from lbtwist.model.config.table import Table, key
 from lbtwist.model.config.written import without
@@ -150,6 +151,20 @@ class ListenerDefaults(Table):
         "Connections at once; one more is closed at once, with http after a 503. `0`: no limit of its own.",
         0,
     )
+    allow: Annotated[tuple[Network, ...], NETWORKS] = key(
+        "Who may connect; others are closed at once, with http after a 403. `[]`: everyone may "
+        "(admission.md).",
+        (),
+    )
+    deny: Annotated[tuple[Network, ...], NETWORKS] = key(
+        "Who may not connect, whatever `allow` says: closed at once, with http after a 403.", ()
+    )
+    max_connections_per_client: Annotated[int, whole(0)] = key(
+        "Connections at once of one client, an IPv4 address or a /64 of IPv6; one more is closed, with http "
+        "after a 429. `0`: no limit.",
+        0,
+    )
+    rate: RateSettings = key("New connections in a second.", RateSettings())
     request_timeout: Annotated[float, seconds(1, 3600)] = key(
         "http: how long a server has, from the end of the request to the first byte of its response; then "
         "the client gets 504.",
