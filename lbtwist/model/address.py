@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from lbtwist.model.shown import shown
 
@@ -26,6 +26,9 @@ class Address:
     """An IP address in its canonical form, or the path of a Unix socket."""
     port: int | None = None
     """1–65535; None for a Unix socket."""
+    name: str = field(default="", compare=False, repr=False)
+    """The host's name that stood for it; empty where it was given as it is. It is the same address
+    under any."""
 
     @property
     def is_unix(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from twisted.internet.defer import Deferred, TimeoutError
 from twisted.internet.interfaces import IReactorTime
@@ -70,9 +71,10 @@ class Resolving:
 
     def _usable(self, answer: Addresses) -> list[Address]:
         try:
-            return [parse_address(f"[{ip}]" if ":" in ip else ip, self.name.port) for ip in answer.found]
+            found = [parse_address(f"[{ip}]" if ":" in ip else ip, self.name.port) for ip in answer.found]
         except ValueError as error:
             raise NotResolved(str(error)) from None
+        return [replace(address, name=self.name.host) for address in found]
 
     def _answered(self, outcome: tuple[Address, float] | Failure) -> float:
         if isinstance(outcome, Failure):

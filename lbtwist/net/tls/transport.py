@@ -24,8 +24,6 @@ class TLSTransport(TLSMemoryBIOProtocol):
     """
 
     transport: Any
-    first = b""
-    """Goes out before anything of TLS."""
     _shut = False
 
     @property
@@ -36,11 +34,6 @@ class TLSTransport(TLSMemoryBIOProtocol):
     @protocol.setter
     def protocol(self, protocol: IProtocol) -> None:
         self.wrappedProtocol = protocol
-
-    def makeConnection(self, transport: Any) -> None:
-        if self.first:
-            transport.write(self.first)
-        super().makeConnection(transport)
 
     def write(self, data: bytes) -> None:
         if not self._shut:
