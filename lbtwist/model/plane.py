@@ -7,6 +7,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from lbtwist.model.address import Address
+from lbtwist.model.listener_tls import ListenerTLS
 from lbtwist.model.name_rule import NameRule
 from lbtwist.model.network import Network
 from lbtwist.model.routing import Rule
@@ -109,6 +110,10 @@ class ListenerPolicy:
     """tcp: the same of connections, by their ClientHellos; without them none is read."""
     hello_timeout: float = 10.0
     """tcp: seconds that one is waited for."""
+    tls: ListenerTLS | None = None
+    """tls, https: how it is spoken with clients."""
+    handshake_timeout: float = 10.0
+    """tls, https: seconds that a handshake may take."""
 
 
 class Ending(Enum):

@@ -22,6 +22,7 @@ from lbtwist.net.sweep import Sweep
 
 if TYPE_CHECKING:
     from lbtwist.net.entrance import Step
+    from lbtwist.net.tls.step import TLS
 
 
 class Means(NamedTuple):
@@ -61,6 +62,8 @@ class Frontend:
         self.refusals = Refusals(means.seconds)
         self.steps: tuple[Step, ...] = ()
         """What a client passes at the entrance; another tuple when the policy changes that."""
+        self.tls: TLS | None = None
+        """That one of them, as it was last made: it outlives a policy that changes nothing of it."""
         self.leaving = False
         """It accepts nothing new any more."""
         self.access: IAccessObserver | None = None

@@ -40,7 +40,12 @@ from lbtwist.net.rotation import GroupRotation
 from lbtwist.net.steps import steps_of
 from lbtwist.net.sweep import Sweep
 
-_KINDS: Mapping[str, type[Frontend]] = {"tcp": Frontend, "http": HttpFrontend}
+_KINDS: Mapping[str, type[Frontend]] = {
+    "tcp": Frontend,
+    "tls": Frontend,
+    "http": HttpFrontend,
+    "https": HttpFrontend,
+}
 
 PREVIEWED = 100
 """Members that `preview` tells of at the most."""

@@ -1,0 +1,68 @@
+"""Certificates and private keys in PEM, read and judged."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from lbtwist.model.listener_tls import KeyPair
+
+
+class BadPEM(ValueError):
+    """A file has not what it should; `of_key` tells that it is the key's."""
+
+    def __init__(self, reason: str, *, of_key: bool = False) -> None:
+        super().__init__(reason)
+        self.of_key = of_key
+
+
+class Identity:
+    """A key pair that belongs together."""
+
+    def __init__(self, pair: KeyPair) -> None:
+        """Raises BadPEM."""
+        self.certificate, *self.chain = read_certificates(pair.certificate)
+        self.key = _read_key(pair.key)
+        if self.key.public_key() != self.certificate.public_key():
+            raise BadPEM("is not the key of the certificate", of_key=True)
+
+    @property
+    def names(self) -> list[str]:
+        """The names of hosts that it is for; where it tells none as it should, its common name."""
+        try:
+            told = self.certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+        except x509.ExtensionNotFound:
+            common = self.certificate.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
+            return [str(name.value) for name in common]
+        return told.value.get_values_for_type(x509.DNSName)
+
+    @property
+    def ends(self) -> datetime:
+        """When it expires."""
+        return self.certificate.not_valid_after_utc
+
+    @property
+    def begins(self) -> datetime:
+        """From when on it is valid."""
+        return self.certificate.not_valid_before_utc
+
+
+def read_certificates(pem: bytes) -> list[x509.Certificate]:
+    """All that are in `pem`, at least one. Raises BadPEM."""
+    try:
+        return x509.load_pem_x509_certificates(pem)
+    except ValueError:
+        raise BadPEM("has no certificate in PEM") from None
+
+
+def _read_key(pem: bytes) -> Any:
+    try:
+        return load_pem_private_key(pem, None)
+    except TypeError:
+        raise BadPEM("is encrypted: a key without a passphrase is needed", of_key=True) from None
+    except (ValueError, UnsupportedAlgorithm):
+        raise BadPEM("has no private key in PEM", of_key=True) from None
