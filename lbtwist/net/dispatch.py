@@ -11,6 +11,7 @@ from lbtwist.model.plane import Member
 from lbtwist.net.dialing import DialFailure, IDial, IDialer
 from lbtwist.net.rotation import GroupRotation
 from lbtwist.net.sweep import Sweep
+from lbtwist.net.tls.dialing import TLSDialer
 
 
 class IDispatched(Protocol):
@@ -174,7 +175,9 @@ class Dispatch:
         self._member = member
         self._group.under_way[self] = None
         self._dialed_at = self._sweep.seconds()
-        self._dial = self._dialer.dial(member.address, self._connected, self._timeout, self._failed)
+        trust = self._group.trust
+        dialer = self._dialer if trust is None else TLSDialer(self._dialer, trust, self._sweep)
+        self._dial = dialer.dial(member.address, self._connected, self._timeout, self._failed)
 
     def _wait(self) -> None:
         self._waiting = True

@@ -16,6 +16,7 @@ from lbtwist.model.plane import Member, Rotation
 from lbtwist.net.budget import Budget
 from lbtwist.net.counting import GroupCounts
 from lbtwist.net.idle import IdleConnections, Kept
+from lbtwist.net.tls.trust import Trust, trust_of
 
 
 class IUnderWay(Protocol):
@@ -48,6 +49,8 @@ class GroupRotation:
         self.name = name
         self.lacking = lacking
         self.rotation = Rotation()
+        self.trust: Trust | None = None
+        """What connections to members are made with where those speak TLS."""
         self.under_way: dict[IUnderWay, None] = {}
         self.waiting: OrderedDict[IUnderWay, None] = OrderedDict()
         """The queue, the one that waits longest first."""
@@ -69,6 +72,9 @@ class GroupRotation:
         if rotation == before:
             return
         self._members = {member.number: member for member in rotation.members}
+        if rotation.tls != before.tls:
+            self.trust = trust_of(rotation.tls) if rotation.tls else None
+            self.idle.retain(())  # another server may answer to other settings
         self.idle.retain(self._members)
         if rotation.scheduler != before.scheduler:
             self._change_scheduler(rotation)

@@ -15,7 +15,7 @@ from zope.interface import implementer
 from lbtwist.model.address import Address
 from lbtwist.net.tls.reasons import EXPIRED, of_certificate, of_name, of_problem
 from lbtwist.net.tls.transport import TLSTransport
-from lbtwist.net.tls.trust import Trust, proves
+from lbtwist.net.tls.trust import Trust, has_expired, proves
 
 
 class ServerTransport(TLSTransport):
@@ -86,8 +86,8 @@ class ServerHandshake(Protocol):
         """What is wrong with a certificate that was verified, be it when the session began that goes on."""
         if not self._trust.settings.verify:
             return ""
-        certificate = self._connection.get_peer_certificate()
-        if certificate is None or certificate.has_expired():
+        certificate = self._connection.get_peer_certificate(as_cryptography=True)
+        if certificate is None or has_expired(certificate):
             return EXPIRED
         return "" if proves(self._connection, self._name) else of_name(self._name)
 

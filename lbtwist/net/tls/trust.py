@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from datetime import UTC, datetime
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -73,6 +74,11 @@ def proves(connection: SSL.Connection, name: str) -> bool:
     except (VerificationError, CertificateError, ValueError):  # the last: a name that none can have
         return False
     return True
+
+
+def has_expired(certificate: Certificate) -> bool:
+    """Whether its time is over."""
+    return certificate.not_valid_after_utc < datetime.now(UTC)
 
 
 def is_address(name: str) -> bool:
