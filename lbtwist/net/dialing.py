@@ -65,8 +65,9 @@ class IDialer(Interface):
         build: Callable[[], IProtocol],
         timeout: float,
         failed: Callable[[DialFailure], object],
+        first: bytes = b"",
     ) -> IDial:
-        """Connect to `address` within `timeout` seconds.
+        """Connect to `address` within `timeout` seconds, and send `first` there before anything else.
 
         When it is connected, `build()` gives the protocol, whose `makeConnection` gets a transport
         (ITCPTransport, IConsumer, IPushProducer). Otherwise `failed` is called. It is one of the two,

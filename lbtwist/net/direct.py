@@ -33,8 +33,9 @@ class DirectDialer:
         build: Callable[[], IProtocol],
         timeout: float,
         failed: Callable[[DialFailure], object],
+        first: bytes = b"",
     ) -> IDial:
-        dial = Dial(self._poller, self._sweep, build, failed)
+        dial = Dial(self._poller, self._sweep, build, failed, first)
         dial.connect(address, timeout)
         return dial
 
@@ -43,7 +44,17 @@ class DirectDialer:
 class Dial:
     """One non-blocking connect: watched by the poller, entered in the sweep."""
 
-    __slots__ = ("due_bucket", "_poller", "_sweep", "_build", "_failed", "_socket", "_mask", "_over")
+    __slots__ = (
+        "due_bucket",
+        "_poller",
+        "_sweep",
+        "_build",
+        "_failed",
+        "_first",
+        "_socket",
+        "_mask",
+        "_over",
+    )
 
     def __init__(
         self,
@@ -51,12 +62,14 @@ class Dial:
         sweep: Sweep,
         build: Callable[[], IProtocol],
         failed: Callable[[DialFailure], object],
+        first: bytes = b"",
     ) -> None:
         self.due_bucket: int | None = None
         self._poller = poller
         self._sweep = sweep
         self._build = build
         self._failed = failed
+        self._first = first
         self._socket: socket.SocketType | None = None
         self._mask = UNREGISTERED
         self._over = False
@@ -128,6 +141,8 @@ class Dial:
         transport = SocketTransport(self._poller, fd, mask=self._mask)
         if self._mask != UNREGISTERED:
             self._poller.hand_over(fd, transport)
+        if self._first:
+            transport.write(self._first)
         transport.start(protocol)
 
     def _fail_soon(self, failure: DialFailure) -> None:

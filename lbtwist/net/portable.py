@@ -8,11 +8,12 @@ from typing import Any
 from twisted.internet import error
 from twisted.internet.address import UNIXAddress
 from twisted.internet.interfaces import IAddress, IConnector, IProtocol, ITCPTransport
-from twisted.internet.protocol import ClientFactory
+from twisted.internet.protocol import ClientFactory, Protocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from lbtwist.model.address import Address
+from lbtwist.net.arrival import hand_over
 from lbtwist.net.dialing import TIMED_OUT, DialFailure, IDial, IDialer, failure_of
 
 
@@ -29,8 +30,9 @@ class EndpointDialer:
         build: Callable[[], IProtocol],
         timeout: float,
         failed: Callable[[DialFailure], object],
+        first: bytes = b"",
     ) -> IDial:
-        dial = EndpointDial(build, failed)
+        dial = EndpointDial(build if not first else lambda: Preceded(first, build()), failed)
         try:
             if address.port is None:
                 self._reactor.connectUNIX(address.host, dial, timeout=timeout)
@@ -78,6 +80,19 @@ class EndpointDial(ClientFactory):
 
     def clientConnectionFailed(self, connector: IConnector, reason: Failure) -> None:
         self.failed(failure_of_twisted(reason.value))
+
+
+class Preceded(Protocol):
+    """Sends `first`, and gives the connection to `protocol`."""
+
+    def __init__(self, first: bytes, protocol: IProtocol) -> None:
+        self._first = first
+        self._protocol = protocol
+
+    def connectionMade(self) -> None:
+        assert self.transport is not None
+        self.transport.write(self._first)
+        hand_over(self.transport, self._protocol)
 
 
 def tune(transport: Any) -> None:

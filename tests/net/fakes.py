@@ -333,15 +333,20 @@ class FakeDialer:
         build: Callable[[], IProtocol],
         timeout: float,
         failed: Callable[[DialFailure], object],
+        first: bytes = b"",
     ) -> IDial:
         self.dialled.append(address)
         outcome, after = self.answers.get(address, (DialFailure("refused"), 0.0))
         if after > timeout:
             outcome, after = TIMED_OUT, timeout
-        return FakeDial(self._clock.callLater(after, self._end, outcome, build, failed))
+        return FakeDial(self._clock.callLater(after, self._end, outcome, build, failed, first))
 
     def _end(
-        self, outcome: Outcome, build: Callable[[], IProtocol], failed: Callable[[DialFailure], object]
+        self,
+        outcome: Outcome,
+        build: Callable[[], IProtocol],
+        failed: Callable[[DialFailure], object],
+        first: bytes,
     ) -> None:
         if isinstance(outcome, DialFailure):
             failed(outcome)
@@ -349,7 +354,10 @@ class FakeDialer:
         wire = Wire(self._clock, self._chunk, self._capacity)
         self.wires.append(wire)
         wire.server.start(outcome())
-        wire.client.start(build())
+        protocol = build()
+        if first:
+            wire.client.write(first)
+        wire.client.start(protocol)
 
 
 @implementer(IDial)

@@ -17,6 +17,7 @@ from twisted.internet import error
 from twisted.internet import reactor as installed
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IProtocol, ITCPTransport
+from twisted.internet.protocol import Factory
 from twisted.internet.task import Clock, deferLater
 from twisted.internet.testing import MemoryReactorClock
 from twisted.python.failure import Failure
@@ -30,7 +31,7 @@ from lbtwist.net.poller import Poller
 from lbtwist.net.portable import EndpointDialer
 from lbtwist.net.sweep import Sweep
 from tests.net.fakes import FakeDialer, StillReactor
-from tests.net.recorder import Recorder
+from tests.net.recorder import HalfCloseable, Recorder
 
 reactor = cast(Any, installed)
 Flush = Callable[..., list[Failure]]
@@ -58,9 +59,9 @@ class Caller:
     inside: bool = False
     told: Deferred[None] = field(default_factory=Deferred)
 
-    def dial(self, address: Address, timeout: float = 10.0) -> IDial:
+    def dial(self, address: Address, timeout: float = 10.0, first: bytes = b"") -> IDial:
         self.inside = True
-        dial = self.dialer.dial(address, self.build, timeout, self.failed)
+        dial = self.dialer.dial(address, self.build, timeout, self.failed, first)
         self.inside = False
         return dial
 
@@ -411,3 +412,40 @@ def test_a_scripted_answer_that_takes_longer_than_the_timeout() -> None:
     clock.advance(0.1)
     assert failures == [DialFailure("timed out")]
     assert dialer.dialled == [SERVER]
+
+
+@pytest.mark.parametrize("unix", [False, True])
+@pytest_twisted.ensureDeferred
+async def test_what_is_to_be_first_is_sent_before_the_protocol_has_the_connection(
+    caller: Caller, unix: bool, tmp_path: Path
+) -> None:
+    far = HalfCloseable()
+    caller.protocol = HalfCloseable(lambda end: end.transport.write(b" and then"))
+    with greeted_by(far, caller, tmp_path if unix else None) as address:
+        caller.dial(address, first=b"first")
+        await far.until_received(len(b"first and then"))
+        assert far.received == b"first and then"
+        far.transport.write(b"answer")
+        await caller.protocol.until_received(len(b"answer"))
+        far.transport.loseWriteConnection()
+        await caller.protocol.until_heard("read lost")
+        await caller.hang_up()
+        far.transport.abortConnection()  # of a Unix socket's reset it hears nothing
+        await far.until_heard("lost")
+
+
+@contextmanager
+def greeted_by(far: HalfCloseable, caller: Caller, tmp_path: Path | None) -> Iterator[Address]:
+    """The address of a server whose protocol is `far`."""
+    if isinstance(caller.dialer, FakeDialer):
+        caller.dialer.answer(SERVER, lambda: far)
+        yield SERVER
+        return
+    factory = Factory.forProtocol(lambda: far)
+    if tmp_path is None:
+        port = reactor.listenTCP(0, factory, interface="127.0.0.1")
+        yield Address("127.0.0.1", port.getHost().port)
+    else:
+        port = reactor.listenUNIX(str(tmp_path / "socket"), factory)
+        yield Address(str(tmp_path / "socket"))
+    port.stopListening()

@@ -74,6 +74,7 @@ class Dialer(FakeDialer):
         build: Callable[[], IProtocol],
         timeout: float,
         failed: Callable[[DialFailure], object],
+        first: bytes = b"",
     ) -> IDial:
         self.may_dial(address)
 
@@ -83,7 +84,7 @@ class Dialer(FakeDialer):
             self.joined(cast(Relay, end.relay), self.wires[-1])
             return end
 
-        return super().dial(address, watched, timeout, failed)
+        return super().dial(address, watched, timeout, failed, first)
 
 
 class Connections(RuleBasedStateMachine):
