@@ -97,7 +97,7 @@ def test_keys_that_only_http_has_are_refused_of_a_tcp_listener_and_not_used_wher
     line: str,
 ) -> None:
     name = line.partition(" ")[0]
-    message = f'listeners.mail.{name}: is not a known key of protocol "tcp": it is for "http"'
+    message = f'listeners.mail.{name}: is not a known key of protocol "tcp": it is for "http", "https"'
     assert wrong(f"{MAIL}{line}\n{APP}") == [message]
     inherited = f"[defaults.listener]\n{line}\n"
     assert read(inherited + MAIL + APP) == read(MAIL + APP)
@@ -183,7 +183,7 @@ def test_while_its_protocol_is_not_known_the_keys_of_a_group_are_not_judged(toml
 
 def test_a_listener_without_a_protocol_says_nothing_of_its_group() -> None:
     toml = "[listeners.web]\nendpoint = 1\n" + APP + "keepalive = 3"
-    assert wrong(toml) == ['listeners.web.protocol: is required ("tcp", "http")']
+    assert wrong(toml) == ['listeners.web.protocol: is required ("tcp", "http", "tls", "https")']
 
 
 def test_defaults_of_an_http_group() -> None:

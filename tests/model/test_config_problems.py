@@ -237,7 +237,7 @@ def test_keys_are_quoted_so_that_they_stay_on_one_line() -> None:
 
 def test_required_keys_of_a_listener() -> None:
     assert wrong("[listeners.web]\n" + GROUP) == [
-        'listeners.web.protocol: is required ("tcp", "http")',
+        'listeners.web.protocol: is required ("tcp", "http", "tls", "https")',
         'listeners.web.endpoint: is required (8080, ":8080", "10.0.0.1:80", "[::1]:80", "unix:/path" '
         "or a Twisted server endpoint string)",
     ]

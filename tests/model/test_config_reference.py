@@ -97,6 +97,7 @@ def test_json_schema_requires_what_no_default_can_give() -> None:
     required = {name: table["required"] for name, table in tables.items() if "required" in table}
     assert required == {
         "AccessLogSettings": ["path"],
+        "CertificateSettings": ["certificate", "key"],
         "ListenerSettings": ["endpoint"],
         "RespondSettings": ["status"],
         "ServerSettings": ["address"],

@@ -4,6 +4,7 @@ Pure: the files are read by `lbtwist.service.configfile`.
 """
 
 from lbtwist.model.config.advice import warnings
+from lbtwist.model.config.certificate import CertificateSettings
 from lbtwist.model.config.discovery import DiscoverySettings
 from lbtwist.model.config.document import Part
 from lbtwist.model.config.draining import DrainingSettings, Recovery, Rejoin
@@ -29,6 +30,7 @@ from lbtwist.model.config.secret import Secret
 __all__ = [
     "EXAMPLE",
     "AccessLogSettings",
+    "CertificateSettings",
     "Config",
     "ConsoleSettings",
     "DiscoverySettings",

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lbtwist.model.config.group import GroupSettings
-from lbtwist.model.config.protocol import HTTP
+from lbtwist.model.config.protocol import HTTP, INSIDE
 from lbtwist.model.config.schema import Config, ListenerSettings
 from lbtwist.model.config.words import dotted
 from lbtwist.model.duration import plain_number
+from lbtwist.model.listener_tls import ClientAuth
 
 
 def warnings(config: Config) -> list[str]:
@@ -22,9 +23,15 @@ def _of_listeners(config: Config) -> Iterator[str]:
     for name, listener in config.listeners.items():
         where = dotted(("listeners", name))
         yield from _of_rules(where, listener)
-        if listener.protocol == HTTP:
+        yield from _of_clients(where, listener)
+        if INSIDE[listener.protocol] == HTTP:
             for group in listener.groups:
                 yield from _of_requests(where, listener, group, config.server_groups[group])
+
+
+def _of_clients(where: str, listener: ListenerSettings) -> Iterator[str]:
+    if listener.client_ca is not None and listener.client_auth is ClientAuth.NONE:
+        yield f'{where}.client_ca: is not used: client_auth is "none"'
 
 
 def _of_rules(where: str, listener: ListenerSettings) -> Iterator[str]:

@@ -8,7 +8,18 @@ from typing import Any, NamedTuple
 from lbtwist.model.config.document import Finding
 from lbtwist.model.config.inherit import table, tables
 from lbtwist.model.config.persistence import COOKIE
-from lbtwist.model.config.protocol import HTTP, HTTP_GROUP, HTTP_LISTENER, IDLE_TIMEOUTS, PROTOCOLS, TCP
+from lbtwist.model.config.protocol import (
+    HTTP,
+    HTTP_GROUP,
+    HTTP_LISTENER,
+    HTTPS,
+    IDLE_TIMEOUTS,
+    INSIDE,
+    PROTOCOLS,
+    TCP,
+    TLS_LISTENER,
+    WITH_TLS,
+)
 from lbtwist.model.config.table import KeyPath
 from lbtwist.model.config.words import dotted, joined, quoted
 from lbtwist.model.config.written import own, stands, where, without
@@ -21,7 +32,7 @@ class _User(NamedTuple):
     name: str
     """As it is shown, with the rule that names the group."""
     protocol: str | None
-    """None where it is missing, or none of ours."""
+    """What it speaks with its servers; None where its protocol is missing, or none of ours."""
 
 
 class ByProtocol:
@@ -50,20 +61,24 @@ class ByProtocol:
         }
 
     def _listener(self, name: str, values: dict[str, Any]) -> dict[str, Any]:
-        protocol = _known(values.get("protocol"))
-        if protocol is None:
+        protocol = values.get("protocol")
+        inside = _inside(protocol)
+        if inside is None:
             return values
-        if protocol == TCP:
-            self._refuse(("listeners", name), HTTP_LISTENER)
+        if inside == TCP:
+            self._refuse(("listeners", name), HTTP_LISTENER, protocol, (HTTP, HTTPS))
             values = without(values, HTTP_LISTENER)
-        return {"idle_timeout": IDLE_TIMEOUTS[protocol], **values}
+        if protocol not in WITH_TLS:
+            self._refuse(("listeners", name), TLS_LISTENER, protocol, WITH_TLS)
+            values = without(values, TLS_LISTENER)
+        return {"idle_timeout": IDLE_TIMEOUTS[inside], **values}
 
     def _group(self, name: str, values: dict[str, Any], users: list[_User]) -> dict[str, Any]:
         protocol = self._protocol(name, values, users)
         if protocol is None:
             return values
         if protocol == TCP:
-            self._refuse(own(name), HTTP_GROUP)
+            self._refuse(own(name), HTTP_GROUP, TCP, (HTTP,))
             self._refuse_cookie(name, values)
             values = without(values, HTTP_GROUP)
         return {**values, "protocol": protocol}
@@ -88,13 +103,14 @@ class ByProtocol:
             self._findings.append(Finding(where(self._written, name, ("protocol",)), message))
         return None if others else protocol
 
-    def _refuse(self, place: KeyPath, keys: tuple[KeyPath, ...]) -> None:
-        """But what is inherited for the other protocol is not minded."""
+    def _refuse(
+        self, place: KeyPath, keys: tuple[KeyPath, ...], protocol: Any, others: tuple[str, ...]
+    ) -> None:
+        """But what is inherited for the other protocols is not minded."""
+        why = f"is not a known key of protocol {quoted([protocol])}: it is for {quoted(others)}"
         for key in keys:
             if stands(self._written, (*place, *key)):
-                self._findings.append(
-                    Finding((*place, *key), f"is not a known key of protocol {quoted([TCP])}: {_IT_IS}")
-                )
+                self._findings.append(Finding((*place, *key), why))
 
     def _refuse_cookie(self, name: str, values: dict[str, Any]) -> None:
         if table(values.get("session_persistence")).get("type") == COOKIE:
@@ -110,6 +126,10 @@ def _known(protocol: object) -> str | None:
     return protocol if isinstance(protocol, str) and protocol in PROTOCOLS else None
 
 
+def _inside(protocol: object) -> str | None:
+    return INSIDE.get(protocol) if isinstance(protocol, str) else None
+
+
 def _replaced(document: Mapping[str, Any], name: str, entries: dict[str, Any]) -> dict[str, Any]:
     """The tables of that name with these; what is no table there is left to the schema."""
     return {name: {**document[name], **entries}} if entries else {}
@@ -119,7 +139,7 @@ def _users(document: Mapping[str, Any]) -> dict[str, list[_User]]:
     """Who uses each group, by its name."""
     users: dict[str, list[_User]] = {}
     for name, listener in tables(document.get("listeners")).items():
-        protocol = _known(listener.get("protocol"))
+        protocol = _inside(listener.get("protocol"))
         for group, via in _groups(listener, protocol):
             users.setdefault(group, []).append(_User(f"{dotted(('listeners', name))}{via}", protocol))
     return users

@@ -8,12 +8,14 @@ from typing import Any
 from lbtwist.model.config.document import Finding
 from lbtwist.model.config.group_checks import check_groups
 from lbtwist.model.config.inherit import table, tables
+from lbtwist.model.config.protocol import WITH_TLS
 from lbtwist.model.config.rules import OUTCOMES
 from lbtwist.model.config.schema import KEY_FILES, ConsoleSettings, StatusSettings
 from lbtwist.model.config.table import KeyPath, Table
 from lbtwist.model.config.words import did_you_mean, dotted, joined, listed
 from lbtwist.model.config.written import where_of_listener
 from lbtwist.model.endpoint import Endpoint, parse_endpoint
+from lbtwist.model.listener_tls import ClientAuth
 from lbtwist.model.shown import shown
 
 _FACES: Mapping[str, type[Table]] = {"console": ConsoleSettings, "status": StatusSettings}
@@ -49,6 +51,7 @@ def _check_listeners(document: Mapping[str, Any], written: Mapping[str, Any]) ->
         elif isinstance(group := listener["server_group"], str) and group not in groups:
             yield Finding(path, _no_group(group, groups))
         yield from _check_rules(name, listener, groups, written)
+        yield from _check_tls(name, listener, written)
 
 
 def _check_rules(
@@ -65,6 +68,18 @@ def _check_rules(
             yield Finding((*path, index), f"{said}: exactly one of {joined(OUTCOMES)} is needed")
         if isinstance(group := rule.get("server_group"), str) and group not in groups:
             yield Finding((*path, index, "server_group"), _no_group(group, groups))
+
+
+def _check_tls(name: str, listener: dict[str, Any], written: Mapping[str, Any]) -> Iterator[Finding]:
+    if listener.get("protocol") not in WITH_TLS:
+        return
+    if not listener.get("certificates"):
+        path = where_of_listener(written, name, ("certificates",))
+        yield Finding(path, 'is required: [{ certificate = "site.pem", key = "site.key" }]')
+    auth = listener.get("client_auth")
+    if auth in (ClientAuth.OPTIONAL, ClientAuth.REQUIRE) and not listener.get("client_ca"):
+        path = where_of_listener(written, name, ("client_ca",))
+        yield Finding(path, f"is required with client_auth = {shown(auth)}")
 
 
 def _no_group(group: str, groups: list[str]) -> str:

@@ -112,6 +112,8 @@ def _anchor(field: FieldInfo | None, value: Any, base: Path) -> Any:
     if kind and kind.is_file and isinstance(value, str) and value and value.isprintable():
         return value if value == kind.no_file else base / value
     inner = sub_table(field) if field else None
+    if inner and inner.listed and isinstance(value, list):
+        return [_anchored(inner.schema, item, base) if isinstance(item, dict) else item for item in value]
     if inner is None or not isinstance(value, dict):
         return value
     if not inner.by_name:

@@ -184,6 +184,21 @@ def one_of_or_plugin(*choices: str) -> Kind:
     return Kind(read, allowed, {"anyOf": [known.schema, {"type": "string"}]})
 
 
+def some_of(*choices: str) -> Kind:
+    """A list of some words, at least one, in any order; a tuple of them at run time."""
+    word = one_of(*choices)
+    allowed = f"a list of some of {word.allowed}"
+
+    def read(value: object) -> tuple[str, ...]:
+        if isinstance(value, tuple):
+            value = [*value]
+        if not isinstance(value, list) or not value:
+            raise ValueError(f"{shown(value)} is not {allowed}")
+        return tuple(dict.fromkeys(map(word.read, value)))
+
+    return Kind(read, allowed, {"type": "array", "items": word.schema, "minItems": 1}, list)
+
+
 def member_of(words: type[StrEnum]) -> Kind:
     """One of the words of an enumeration; its member at run time."""
     kind = one_of(*words)

@@ -7,6 +7,7 @@ import json
 
 from pydantic.fields import FieldInfo
 
+from lbtwist.model.config.certificate import CertificateSettings
 from lbtwist.model.config.discovery import SOURCES, DiscoverySettings
 from lbtwist.model.config.rules import RuleSettings
 from lbtwist.model.config.schema import Document
@@ -68,7 +69,7 @@ def _top_level() -> str:
 
 def _section(path: KeyPath, schema: type[Table]) -> str:
     name = ".".join(map(str, path))
-    title = f"[[{name}]]" if schema is RuleSettings else f"[{name}]"
+    title = f"[[{name}]]" if schema in (RuleSettings, CertificateSettings) else f"[{name}]"
     text = f"## `{title}`\n\n{inspect.getdoc(schema)}\n"
     keys = {name: field for name, field in schema.model_fields.items() if not sub_table(field)}
     more = _sources() if schema is DiscoverySettings else ""

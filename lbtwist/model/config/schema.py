@@ -11,8 +11,9 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
+from lbtwist.model.config.certificate import CertificateSettings
 from lbtwist.model.config.group import GroupDefaults, GroupSettings
-from lbtwist.model.config.kind import boolean, one_of, seconds, whole
+from lbtwist.model.config.kind import boolean, member_of, one_of, seconds, some_of, whole
 from lbtwist.model.config.kinds import (
     ENDPOINT,
     FILE,
@@ -24,12 +25,22 @@ from lbtwist.model.config.kinds import (
     PATTERNS,
     TOKEN,
 )
-from lbtwist.model.config.protocol import HTTP, HTTP_LISTENER, IDLE_TIMEOUTS, PROTOCOL, TCP
+from lbtwist.model.config.protocol import (
+    HTTP,
+    HTTP_LISTENER,
+    IDLE_TIMEOUTS,
+    INSIDE,
+    LISTENER_PROTOCOL,
+    TCP,
+    TLS_LISTENER,
+    WITH_TLS,
+)
 from lbtwist.model.config.rate import RateSettings
 from lbtwist.model.config.rules import RuleSettings
 from lbtwist.model.config.table import Table, key
 from lbtwist.model.config.written import without
 from lbtwist.model.endpoint import Endpoint, parse_endpoint
+from lbtwist.model.listener_tls import CIPHER_SUITES, CIPHERS, VERSIONS, ClientAuth
 from lbtwist.model.network import Network
 
 KEY_FILES = ("admin_keys", "operate_keys", "read_keys")
@@ -130,19 +141,26 @@ class AccessLogSettings(Table):
     )
 
 
+_SPOKEN = (
+    "What clients speak. `tls` and `https` are tcp and http with TLS, which ends here: their server groups "
+    "are tcp and http (tls.md)."
+)
+
+
 class ListenerDefaults(Table):
     """What holds for every listener that does not say otherwise: any key of it but `endpoint`.
 
-    What only http has, is not for listeners that are tcp.
+    What only http has, is for listeners that are http or https; what only TLS has, for those that are tls
+    or https.
     """
 
-    protocol: Annotated[str, PROTOCOL] = key("What clients speak.", TCP)
+    protocol: Annotated[str, LISTENER_PROTOCOL] = key(_SPOKEN, TCP)
     server_group: Annotated[str, NAME] = key("Where connections go.", "", otherwise="the only group")
     idle_timeout: Annotated[float, seconds(1, 86400)] = key(
         "A connection is closed when no byte moved either way for so long; http: one without a request, or "
         "with a body that does not move.",
         IDLE_TIMEOUTS[TCP],
-        otherwise="`1800` (tcp), `60` (http)",
+        otherwise="`1800` (tcp, tls), `60` (http, https)",
     )
     connect_timeout: Annotated[float, seconds(0.1, 60)] = key(
         "How long a server has to accept a connection before the next one is tried.", 5.0
@@ -179,6 +197,29 @@ class ListenerDefaults(Table):
     trusted_proxies: Annotated[tuple[Network, ...], NETWORKS] = key(
         "http: who is believed in what its X-Forwarded-* fields tell of clients.", ()
     )
+    certificates: tuple[CertificateSettings, ...] = key("tls, https: what it proves itself with.", ())
+    client_auth: Annotated[ClientAuth, member_of(ClientAuth)] = key(
+        "tls, https: whether clients are asked for a certificate. `optional`: who has none may go on. "
+        "`require`: who has none is refused.",
+        ClientAuth.NONE,
+    )
+    client_ca: Annotated[Path | None, FILE_OR_NONE] = key(
+        "tls, https: certificates, in PEM, of those who issue the certificates of clients.",
+        None,
+        otherwise="none",
+    )
+    handshake_timeout: Annotated[float, seconds(0.1, 300)] = key(
+        "tls, https: how long a client has for the handshake; then it is closed.", 10.0
+    )
+    tls_min_version: Annotated[str, one_of(*VERSIONS)] = key(
+        "tls, https: the oldest version that is spoken.", "1.2"
+    )
+    ciphers: Annotated[tuple[str, ...], some_of(*CIPHERS)] = key(
+        "tls, https: which of these may be used with TLS 1.2.", CIPHERS, otherwise="all"
+    )
+    cipher_suites: Annotated[tuple[str, ...], some_of(*CIPHER_SUITES)] = key(
+        "tls, https: which of these may be used with TLS 1.3.", CIPHER_SUITES, otherwise="all"
+    )
     rules: tuple[RuleSettings, ...] = key("http: where else requests go; the first that matches counts.", ())
 
 
@@ -186,7 +227,7 @@ class ListenerSettings(ListenerDefaults):
     """A place where clients connect."""
 
     endpoint: Annotated[Endpoint, ENDPOINT] = key("Where it listens.")
-    protocol: Annotated[str, PROTOCOL] = key("What clients speak.")
+    protocol: Annotated[str, LISTENER_PROTOCOL] = key(_SPOKEN)
 
     @property
     def groups(self) -> tuple[str, ...]:
@@ -198,7 +239,9 @@ class ListenerSettings(ListenerDefaults):
     def _with_keys_of_protocol(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """The keys of another protocol would be refused when they are read again."""
         written: dict[str, Any] = write(self)
-        return written if self.protocol == HTTP else without(written, HTTP_LISTENER)
+        if INSIDE[self.protocol] != HTTP:
+            written = without(written, HTTP_LISTENER)
+        return written if self.protocol in WITH_TLS else without(written, TLS_LISTENER)
 
 
 class Config(Table):
