@@ -35,8 +35,8 @@ class Responses:
         self._counts = [0] * len(CLASSES)
 
     def count(self, status: int) -> None:
-        """One of `status`; what is beyond 599 is counted as 5xx (RFC 9110, section 15)."""
-        self._counts[min(status // 100, len(CLASSES)) - 1] += 1
+        """One of `status`, 100–599: no other is let in."""
+        self._counts[status // 100 - 1] += 1
 
     def value(self) -> tuple[int, ...]:
         """So many of each class."""

@@ -71,14 +71,16 @@ class Dispatch:
         sweep: Sweep,
         timeout: float,
         tried: tuple[int, ...],
+        order: Iterator[Member] | None = None,
     ) -> None:
+        """`order` is what the group has given for this client just now, where it was asked."""
         self.due_bucket: int | None = None
         self._client = client
         self._group = group
         self._dialer = dialer
         self._sweep = sweep
         self._timeout = timeout
-        self._order: Iterator[Member] | None = None
+        self._order = order
         self._tried = tried
         self._member: Member | None = None
         self._dial: IDial | None = None

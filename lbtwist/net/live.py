@@ -1,4 +1,4 @@
-"""The live connections of a registration or a listener, their counters, and leases on them."""
+"""The live connections of a registration or a listener, and their counters."""
 
 from __future__ import annotations
 
@@ -82,14 +82,19 @@ class Ledger:
         self._vacancy = Vacancy()
 
     def enter(self, connection: ILive) -> None:
-        """It is established."""
+        """It is established: it has a lease here, which it gives back exactly once."""
         self.live[connection.id] = connection
         self.total += 1
 
-    def leave(self, connection: ILive, ending: Ending) -> None:
-        """It has ended, and is never entered again; `tell_if_empty` is still to be called.
+    def replace(self, connection: ILive) -> None:
+        """What is live under its id is `connection` from now on, with what was moved before it."""
+        assert connection.id in self.live
+        self.live[connection.id] = connection
 
-        Raises KeyError when it is not here.
+    def leave(self, connection: ILive, ending: Ending) -> None:
+        """It has ended, and gives its lease back; `tell_if_empty` is still to be called.
+
+        Raises KeyError when it has none here, and then counts nothing.
         """
         del self.live[connection.id]
         self._received += connection.received
@@ -126,36 +131,3 @@ class Ledger:
         connection that another counts as live."""
         if not self.live:
             self._vacancy.tell()
-
-
-class Lease:
-    """One connection's place in a ledger, given back exactly once."""
-
-    __slots__ = ("_ledger", "_connection", "_id")
-
-    _id: int
-
-    def __init__(self, ledger: Ledger, connection: ILive) -> None:
-        self._ledger: Ledger | None = ledger
-        self._connection = connection
-        ledger.enter(connection)
-
-    def hand_over(self, connection: ILive) -> None:
-        """What is live is `connection` from now on, under the same id, with what was moved before it."""
-        self._connection = connection
-        if self._ledger is not None:
-            self._ledger.live[connection.id] = connection
-
-    def release(self, ending: Ending) -> Ledger:
-        """Give the place back, and return the ledger, for `tell_if_empty`.
-
-        Raises RuntimeError the second time.
-        """
-        ledger, self._ledger = self._ledger, None
-        if ledger is None:
-            raise RuntimeError(f"connection {self._id}: its lease was released before")
-        connection = self._connection
-        self._id = connection.id
-        del self._connection  # it knows who has this lease: a cycle is work for the collector
-        ledger.leave(connection, ending)
-        return ledger

@@ -8,7 +8,7 @@ from lbtwist.model.plane import ConnectionView, CutBy, Ending, Member
 from lbtwist.net.dispatch import Dispatch
 from lbtwist.net.end import End
 from lbtwist.net.frontend import Frontend
-from lbtwist.net.live import Lease, Ledger
+from lbtwist.net.live import Ledger
 from lbtwist.net.pair import Pair
 from lbtwist.net.rotation import GroupRotation
 from lbtwist.net.sockaddr import shown
@@ -59,8 +59,8 @@ class Relay(Pair):
         self._dispatch: Dispatch | None = None
         self._tried: tuple[int, ...] = ()
         self._group = group or frontend.group
-        self._lease: Lease | None = None
-        self._place: Lease | None = None
+        self._lease: Ledger | None = None
+        self._place: Ledger | None = None
         self._ending = Ending.FINISHED
 
     @property
@@ -75,8 +75,12 @@ class Relay(Pair):
     def connected(self, end: End) -> None:
         """An end has its transport: a client is dispatched, a server is joined to it."""
         if end is self._client:
-            self._place = Lease(self._frontend.ledger, self)
-            self._frontend.means.budget.enter()
+            frontend = self._frontend
+            self._place = frontend.ledger
+            self._place.enter(self)
+            if frontend.per_client.counting:
+                frontend.per_client.enter(self.client_host)
+            frontend.means.budget.enter()
             end.transport.pauseProducing()
             self._go_on()
         else:
@@ -100,7 +104,8 @@ class Relay(Pair):
         self._tried = self._dispatch.tried
         self._dispatch = None
         self._member = member
-        self._lease = Lease(self._frontend.ledger_of(member), self)
+        self._lease = self._frontend.ledger_of(member)
+        self._lease.enter(self)
         return End(self, self._frontend.seconds)
 
     def server_failed(self, member: Member, reason: str) -> None:
@@ -206,22 +211,25 @@ class Relay(Pair):
     def _finish(self) -> None:
         if self._dispatch is not None:
             self._dispatch.cancel()
-        assert self._place is not None
+        place = self._place
+        assert place is not None
         self._frontend.sweep.leave(self)
-        ledgers = (self._release(), self._place.release(self._ending))
+        lease = self._release()
+        place.leave(self, self._ending)
+        if self._frontend.per_client.counting:
+            self._frontend.per_client.leave(self.client_host)
         self._frontend.means.budget.leave()
         for end in self._ends:
             end.part()
-        for ledger in ledgers:
-            if ledger is not None:
-                ledger.tell_if_empty()
+        if lease is not None:
+            lease.tell_if_empty()
+        place.tell_if_empty()
 
     def _release(self) -> Ledger | None:
         """The server has this connection no more. Returns the ledger that it left, where there was one."""
         lease, self._lease = self._lease, None
-        if lease is None:
-            return None
-        assert self._member is not None
-        ledger = lease.release(self._ending)
-        self._group.give_back(self._member.number)
-        return ledger
+        if lease is not None:
+            assert self._member is not None
+            lease.leave(self, self._ending)
+            self._group.give_back(self._member.number)
+        return lease

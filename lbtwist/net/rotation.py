@@ -121,7 +121,7 @@ class GroupRotation:
         for member in scheduler.order(client):
             if scheduler is not self._scheduler and not preview:
                 return  # it does not hear any more of who leaves
-            if member is not tied and self._has_room(member):
+            if member is not tied and (not member.max_connections or self._has_room(member)):
                 yield member
 
     def has_others(self, tried: Container[int]) -> bool:

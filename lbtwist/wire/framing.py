@@ -31,15 +31,12 @@ class Framing(NamedTuple):
     kind: Kind
     length: int = 0
     """Bytes, where `kind` is LENGTH."""
-
-    @property
-    def is_empty(self) -> bool:
-        """True when it is certain, before a byte is read, that the body has none."""
-        return self is NO_BODY or (self.kind is Kind.LENGTH and not self.length)
+    is_empty: bool = False
+    """True when it is certain, before a byte is read, that the body has none."""
 
 
 # The only ones of their kinds: they are told by identity.
-NO_BODY = Framing(Kind.NONE)
+NO_BODY = Framing(Kind.NONE, is_empty=True)
 CHUNKED = Framing(Kind.CHUNKED)
 UNTIL_CLOSE = Framing(Kind.UNTIL_CLOSE)
 
@@ -69,7 +66,7 @@ def declared(known: Mapping[bytes, Sequence[bytes]], version: bytes) -> Framing:
 def _counted(value: bytes) -> Framing:
     if not _LENGTH.fullmatch(value) or (length := int(value)) > MAX_LENGTH:
         raise BadMessage(400, "bad Content-Length")
-    return Framing(Kind.LENGTH, length)
+    return Framing(Kind.LENGTH, length, not length)
 
 
 def _chunked(values: Sequence[bytes]) -> Framing:

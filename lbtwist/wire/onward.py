@@ -57,13 +57,15 @@ def client_framing(framing: Framing, version: bytes) -> Framing:
 
 def onward_response(
     head: ResponseHead,
-    request: RequestHead,
+    version: bytes,
     name: bytes,
     date: bytes,
     keep_alive: bool,
     set_cookie: bytes = b"",
+    upgrade: bytes | None = None,
 ) -> bytes:
-    """The head of a final response for the client, or of a 101; its body is framed by `client_framing`.
+    """The head of a final response for a client of HTTP `version`; its body is framed by `client_framing`.
+    With a 101, it is to `upgrade`.
 
     `name` is our own in Via, `date` is used where the response has none. `keep_alive` says whether the
     client's connection stays; it never does where only its end ends the body. `set_cookie` is the value
@@ -78,12 +80,12 @@ def onward_response(
     ]
     if set_cookie:
         written.append(line((b"Set-Cookie", set_cookie)))
-    if head.status == SWITCHING and request.upgrade is not None:
-        written.append(_switch(request.upgrade))
+    if head.status == SWITCHING and upgrade is not None:
+        written.append(_switch(upgrade))
     else:
-        framing = client_framing(head.framing, request.version)
+        framing = client_framing(head.framing, version)
         written.append(_response_framing(head, framing))
-        connection = connection_field(request.version, keep_alive and framing is not UNTIL_CLOSE)
+        connection = connection_field(version, keep_alive and framing is not UNTIL_CLOSE)
         written += [line(connection)] if connection else []
     written.append(_END)
     return b"".join(written)

@@ -10,6 +10,7 @@ LONGEST = 2 * 1024
 
 _Head = TypeVar("_Head")
 _Asked = ParamSpec("_Asked")
+_With = ParamSpec("_With")
 
 
 class Repeated(Generic[_Asked, _Head]):
@@ -35,3 +36,27 @@ class Repeated(Generic[_Asked, _Head]):
         if parsed is not None and (length := len(data) - len(parsed[1])) <= LONGEST:
             self._head, self._raw, self._asked = parsed[0], data[:length], (asked, named)
         return parsed
+
+
+class Rewritten(Generic[_Head, _With]):
+    """Writes the heads of one connection anew and keeps the last, for one that `Repeated` gives again.
+
+    It gives what `write` would give, which may depend on nothing but its arguments.
+    """
+
+    __slots__ = ("_head", "_with", "_write", "_written")
+
+    def __init__(self, write: Callable[Concatenate[_Head, _With], bytes]) -> None:
+        self._write = write
+        self._head: _Head | None = None
+        self._with: object = None
+        self._written = b""
+
+    def write(self, head: _Head, *others: _With.args, **named: _With.kwargs) -> bytes:
+        """As the function that it was made with; what has a name is written each time."""
+        if head is self._head and others == self._with and not named:
+            return self._written
+        written = self._write(head, *others, **named)
+        if not named and len(written) <= LONGEST:
+            self._head, self._with, self._written = head, others, written
+        return written

@@ -220,7 +220,7 @@ def test_responses_go_on_as_they_came(data: bytes, method: bytes) -> None:
     assume(body.done or head.framing.kind is Kind.UNTIL_CLOSE)
     framing = client_framing(head.framing, b"1.1")
     trailers = passed_trailers(body.trailers, head.options)
-    sent = onward_response(head, request[0], b"lbtwist", b"now", keep_alive=True)
+    sent = onward_response(head, request[0].version, b"lbtwist", b"now", keep_alive=True)
     reading = by_h11(sent + framed(framing, body.content, trailers), method)
     assert reading is not None
     assert reading.complete

@@ -47,8 +47,8 @@ def sent(
 
 
 def answered(head: ResponseHead, *, asked: RequestHead | None = None, **options: Any) -> list[bytes]:
-    options = {"keep_alive": True, **options}
-    return written(onward_response(head, asked or request(), b"lbtwist", DATE, **options))
+    asked, options = asked or request(), {"keep_alive": True, **options}
+    return written(onward_response(head, asked.version, b"lbtwist", DATE, upgrade=asked.upgrade, **options))
 
 
 def written(data: bytes) -> list[bytes]:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lbtwist.errors import BadMessage
-from lbtwist.wire.repeated import LONGEST, Repeated
+from lbtwist.wire.repeated import LONGEST, Repeated, Rewritten
 from lbtwist.wire.request_head import RequestHead, parse_request_head
 from lbtwist.wire.response_head import parse_response_head
 
@@ -88,3 +88,38 @@ def test_whatever_comes_it_is_as_if_it_were_parsed(messages: list[bytes]) -> Non
                 heads.parse(data)
         else:
             assert heads.parse(data) == expected
+
+
+def test_a_head_is_written_anew_once_and_again_when_anything_differs() -> None:
+    made: list[tuple[object, ...]] = []
+
+    def write(head: RequestHead, hop: bytes, close: bool) -> bytes:
+        made.append((head.target, hop, close))
+        return b"%b %b %d" % (head.target, hop, close)
+
+    rewritten = Rewritten(write)
+    parsed, other = parse_request_head(GET), parse_request_head(OTHER)
+    assert parsed is not None
+    assert other is not None
+    assert rewritten.write(parsed[0], b"a", False) == rewritten.write(parsed[0], b"a", False) == b"/ a 0"
+    assert len(made) == 1
+    assert rewritten.write(parsed[0], b"b", False) == b"/ b 0"
+    assert rewritten.write(parsed[0], b"b", True) == b"/ b 1"
+    rewritten.write(other[0], b"b", True)
+    rewritten.write(other[0], b"b", True)
+    assert len(made) == 4
+
+
+def test_a_long_head_is_written_each_time() -> None:
+    made: list[int] = []
+
+    def write(head: RequestHead, size: int) -> bytes:
+        made.append(size)
+        return b"a" * size
+
+    rewritten = Rewritten(write)
+    parsed = parse_request_head(GET)
+    assert parsed is not None
+    for size in (LONGEST + 1, LONGEST + 1, LONGEST, LONGEST):
+        assert rewritten.write(parsed[0], size) == b"a" * size
+    assert made == [LONGEST + 1, LONGEST + 1, LONGEST]

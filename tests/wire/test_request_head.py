@@ -338,7 +338,7 @@ def test_host_that_is_routed_by(data: bytes, host: bytes) -> None:
     ("line", "framing"),
     [
         (b"Content-Length: 5", Framing(Kind.LENGTH, 5)),
-        (b"content-length: 0", Framing(Kind.LENGTH, 0)),
+        (b"content-length: 0", Framing(Kind.LENGTH, 0, is_empty=True)),
         (b"Transfer-Encoding: CHUNKED", CHUNKED),
         (b"A: b", NO_BODY),
     ],

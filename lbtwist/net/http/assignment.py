@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from twisted.internet.interfaces import IProtocol
@@ -10,7 +12,7 @@ from lbtwist.model.plane import Ending, Member
 from lbtwist.net.dispatch import Dispatch
 from lbtwist.net.http.frontend import HttpFrontend
 from lbtwist.net.http.server import ServerConnection
-from lbtwist.net.live import ILive, Lease, Ledger
+from lbtwist.net.live import ILive, Ledger
 from lbtwist.net.rotation import GroupRotation
 from lbtwist.wire.cookie import cookie, tying_cookie
 from lbtwist.wire.request_head import RequestHead
@@ -60,7 +62,7 @@ class Assignment:
         self._new_only = False
         self._member: Member | None = None
         self._server: ServerConnection | None = None
-        self._lease: Lease | None = None
+        self._lease: Ledger | None = None
 
     def reuse(self, member: Member) -> bool:
         """IDispatched."""
@@ -89,16 +91,29 @@ class Assignment:
     def _go_to(self, group: GroupRotation, request: RequestHead) -> None:
         """Have a server of `group` chosen for it."""
         self._group = group
-        self.client_host = self._client.host_of(request)
+        if self._frontend.trusted is not None:
+            self.client_host = self._client.host_of(request)
         name = group.rotation.cookie
         if name and (values := request.known.get(b"cookie")):
             self.cookie = cookie(values, name) or b""
+
+        order = group.order(self.client_host, self.cookie)
+        for member in order:
+            server = self._idle_connection(member)
+            if server is not None:
+                group.take(member)
+                group.tie(self.client_host, member.number)
+                self._tried = (member.number,)
+                self._reused(server, member)
+            else:
+                self._go_on(chain((member,), order))
+            return
         self._go_on()
 
-    def _go_on(self) -> None:
+    def _go_on(self, order: Iterator[Member] | None = None) -> None:
         frontend = self._frontend
         timeout = frontend.policy.connect_timeout
-        dispatch = Dispatch(self, self._group, frontend.dialer, frontend.sweep, timeout, self._tried)
+        dispatch = Dispatch(self, self._group, frontend.dialer, frontend.sweep, timeout, self._tried, order)
         self._dispatch = dispatch
         dispatch.next()
         if self._dispatch is dispatch:
@@ -113,23 +128,27 @@ class Assignment:
         assert server is None or isinstance(server, ServerConnection)
         return server
 
+    def _reused(self, server: ServerConnection, member: Member) -> None:
+        """It goes on over `server`, whose member has a place for it."""
+        raise NotImplementedError
+
     def _assign(self, member: Member, live: ILive) -> None:
         """Its registration counts this request, as `live`, from now on."""
-        assert self._dispatch is not None
-        self._tried = self._dispatch.tried
-        self._dispatch = None
+        dispatch, self._dispatch = self._dispatch, None
+        if dispatch is not None:
+            self._tried = dispatch.tried
         self._member = member
-        self._lease = Lease(self._frontend.ledger_of(member), live)
+        self._lease = lease = self._frontend.ledger_of(member)
+        lease.enter(live)
 
-    def _release(self, ending: Ending) -> Ledger | None:
+    def _release(self, live: ILive, ending: Ending) -> Ledger | None:
         """Its registration has it no more. Returns the ledger that it left, where there was one."""
         lease, self._lease = self._lease, None
-        if lease is None:
-            return None
-        assert self._member is not None
-        ledger = lease.release(ending)
-        self._group.give_back(self._member.number)
-        return ledger
+        if lease is not None:
+            assert self._member is not None
+            lease.leave(live, ending)
+            self._group.give_back(self._member.number)
+        return lease
 
     def _lose(self, server: ServerConnection) -> bool:
         """`server` has ended before it answered, or in its answer. True when that is its fault alone."""

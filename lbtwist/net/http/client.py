@@ -24,7 +24,8 @@ from lbtwist.net.sockaddr import shown
 from lbtwist.wire.answer import answer
 from lbtwist.wire.body import BodyReader, body_reader
 from lbtwist.wire.forwarded import Hop, client_address
-from lbtwist.wire.repeated import Repeated
+from lbtwist.wire.onward import onward_request
+from lbtwist.wire.repeated import Repeated, Rewritten
 from lbtwist.wire.request_head import RequestHead, parse_request_head
 
 
@@ -52,6 +53,8 @@ class ClientConnection(Protocol):
         self._exchange: Exchange | None = None
         self._read: Callable[[bytes], None] = self._read_head
         self._buffer = b""
+        self.onward = Rewritten(onward_request)
+        """Writes its requests for servers."""
         self._heads = Repeated(parse_request_head)
         self._body: BodyReader | None = None
         self._paused = False
@@ -102,7 +105,7 @@ class ClientConnection(Protocol):
             self._say(503, None, None, keep=False)
             self._linger(LINGER)
         else:
-            self._frontend.clients.enter(self)
+            self._frontend.clients.enter(self, self.host)
             self.deadline.watch(self._frontend.policy.header_timeout, self._head_late)
 
     def dataReceived(self, data: bytes) -> None:
@@ -317,7 +320,8 @@ class ClientConnection(Protocol):
             self._close()
         else:
             self.deadline.watch(self._frontend.patience, self._idle)
-            self.resume()
+            if self._paused:
+                self.resume()
 
     def _finish(self, keep: bool) -> None:
         """All of the response was sent."""

@@ -14,10 +14,9 @@ from lbtwist.net.http.assignment import LOST, Assignment
 from lbtwist.net.http.frontend import HttpFrontend
 from lbtwist.net.http.server import ServerConnection
 from lbtwist.net.http.tunnel import Handshake, Tunnel
-from lbtwist.net.live import Lease
 from lbtwist.wire.body import chunk, last_chunk
 from lbtwist.wire.framing import UNTIL_CLOSE, Framing, Kind
-from lbtwist.wire.onward import client_framing, onward_interim, onward_request, onward_response
+from lbtwist.wire.onward import client_framing, onward_interim, onward_response
 from lbtwist.wire.request_head import RequestHead
 from lbtwist.wire.response_head import ResponseHead
 from lbtwist.wire.switching import is_answered
@@ -33,15 +32,14 @@ class Exchange(Assignment):
     """What a client asked, and what a server answers: what each sends is passed on as it comes."""
 
     __slots__ = (
+        "begun",
         "id",
         "received",
         "sent",
         "_opened",
-        "_place",
         "_unsent",
         "_sent_whole",
         "_sent_at",
-        "_begun",
         "_endless",
         "_keep",
         "_over",
@@ -58,11 +56,12 @@ class Exchange(Assignment):
         self._unsent = b""
         self._sent_whole = False
         self._sent_at = 0.0
-        self._begun = False
+        self.begun = False
+        """Bytes of the response have gone to the client."""
         self._endless = False
         self._keep = False
         self._over = False
-        self._place = Lease(frontend.ledger, self)
+        frontend.ledger.enter(self)
 
     @property
     def touched(self) -> float:
@@ -102,9 +101,7 @@ class Exchange(Assignment):
         server = self._idle_connection(member)
         if server is None:
             return False
-        self._assign(member, self)
-        server.begin(self)
-        self.joined(server)
+        self._reused(server, member)
         return True
 
     def server_protocol(self, member: Member) -> ServerConnection:
@@ -128,10 +125,12 @@ class Exchange(Assignment):
         assert request is not None
         rotation = self._group.rotation
         hop = self._client.hop_of(request)
-        head = onward_request(request, hop, rotation.cookie, close=not rotation.keepalive)
+        head = self._client.onward.write(request, hop, rotation.cookie, not rotation.keepalive)
         if request.framing.is_empty:
+            self._sent_whole = True
             server.transport.write(head)
-            self._request_sent()
+            if not server.held:
+                self._await_response()
         else:
             self._unsent = head
             self._client.stream()
@@ -153,9 +152,8 @@ class Exchange(Assignment):
             self._request_sent()
 
     def touch(self) -> None:
-        """A byte has come from the server."""
-        if self._begun:
-            self._client.deadline.since = self._frontend.seconds()
+        """A byte of the response's body has come from the server."""
+        self._client.deadline.since = self._frontend.seconds()
 
     def head_begins(self) -> None:
         """A part of a head has come: the request timeout ends with its first byte."""
@@ -185,13 +183,15 @@ class Exchange(Assignment):
             request.keep_alive
             and self._sent_whole
             and not self._endless
-            and self._client.may_stay
+            and (not self._client.ended or self._client.may_stay)
             and not frontend.leaving
         )
         self._client.deadline.since = now = frontend.seconds()
         self._count_response(head.status, now)
-        name, date, set_cookie = frontend.policy.proxy_name, frontend.date, self._set_cookie()
-        return onward_response(head, request, name, date, self._keep, set_cookie), framing
+        name, date = frontend.policy.proxy_name, b"" if b"date" in head.known else frontend.date
+        set_cookie = self._set_cookie() if self._group.rotation.cookie else b""
+        assert self._server is not None
+        return self._server.onward.write(head, request.version, name, date, self._keep, set_cookie), framing
 
     def body_moves(self) -> None:
         """More of the response is to come: it must not stand still for too long."""
@@ -199,8 +199,9 @@ class Exchange(Assignment):
 
     def forward(self, out: bytes) -> None:
         """Bytes of the response, for the client."""
-        self._begun = True
-        self._write(out)
+        self.begun = True
+        self.sent += len(out)
+        self._client.transport.write(out)
 
     def response_done(self, server: ServerConnection, reusable: bool) -> None:
         """The whole response has come."""
@@ -216,9 +217,9 @@ class Exchange(Assignment):
         else:
             server.abort()
         self._server = None
-        left = self._release(Ending.FINISHED)
+        left = self._release(self, Ending.FINISHED)
         self._client.response_done(self._keep)
-        if left is not None:
+        if left is not None and not left.live:
             left.tell_if_empty()
 
     def switch(self, head: ResponseHead, rest: bytes) -> None:
@@ -230,9 +231,8 @@ class Exchange(Assignment):
             return
         self._count_response(head.status, self._frontend.seconds())
         policy, frontend = self._frontend.policy, self._frontend
-        self._write(
-            onward_response(head, request, policy.proxy_name, frontend.date, True, self._set_cookie())
-        )
+        name, date, set_cookie = policy.proxy_name, frontend.date, self._set_cookie()
+        self._write(onward_response(head, request.version, name, date, True, set_cookie, request.upgrade))
         assert self._lease is not None and self._member is not None
         tunnel = self._tunnel(
             Handshake(
@@ -243,7 +243,7 @@ class Exchange(Assignment):
                 self.sent,
                 self._group,
                 self._member,
-                self._place,
+                self._frontend.ledger,
                 self._lease,
             )
         )
@@ -258,13 +258,13 @@ class Exchange(Assignment):
         if server is not self._server:
             return
         self._server = None
-        if self._begun:
+        if self.begun:
             self._truncate()
             return
         member, at_fault, left = self._member, self._lose(server), None
         assert member is not None
         if self._repeatable and not server.answering:
-            left = self._release(Ending.FINISHED)
+            left = self._release(self, Ending.FINISHED)
             self._go_on()
         else:
             self._answer(502)
@@ -278,7 +278,7 @@ class Exchange(Assignment):
         """The server does not speak HTTP: nothing more of it goes on."""
         label = self._member.label if self._member else ""
         self.log.info("{server} broke the protocol: {reason}", server=label, reason=reason)
-        if self._begun:
+        if self.begun:
             self._truncate()
         else:
             self._answer(502)
@@ -293,7 +293,7 @@ class Exchange(Assignment):
         if self.awaiting_body:
             self._client.deadline.since = self._frontend.seconds()
             self._client.resume()
-        elif not self._begun:
+        elif not self.begun:
             self._await_response()
 
     def client_full(self) -> None:
@@ -314,7 +314,7 @@ class Exchange(Assignment):
 
     def refuse(self, status: int) -> None:
         """What the client sends is no request, or not in time: nothing more of it goes on."""
-        if self._begun:
+        if self.begun:
             self._truncate()
         else:
             self._answer(status)
@@ -325,7 +325,7 @@ class Exchange(Assignment):
 
     def stalled(self) -> None:
         """No byte of a body moved for too long."""
-        if self._begun:
+        if self.begun:
             self._truncate()
         else:
             self._answer(408 if self.awaiting_body and not self._server_held else 504)
@@ -334,7 +334,7 @@ class Exchange(Assignment):
         """A deadline came, or an operator said so (rules 6 and 7)."""
         if self._over:
             return
-        if self._begun:
+        if self.begun:
             self._truncate(Ending.TRUNCATED)
         else:
             self._answer(self._group.rotation.error_status, Ending.ANSWERED)
@@ -367,7 +367,7 @@ class Exchange(Assignment):
 
     @property
     def _activity(self) -> str:
-        if self._begun:
+        if self.begun:
             return "responding"
         if self._dispatch is not None:
             return "queued" if self._dispatch.waiting else "connecting"
@@ -377,11 +377,16 @@ class Exchange(Assignment):
     def _server_held(self) -> bool:
         return self._server is not None and self._server.held
 
+    def _reused(self, server: ServerConnection, member: Member) -> None:
+        self._assign(member, self)
+        server.begin(self)
+        self.joined(server)
+
     def _request_sent(self) -> None:
         """Nothing more goes to the server, but for what it does not take yet."""
         self._sent_whole = True
         assert self._server is not None
-        if not (self._begun or self._server.held):
+        if not (self.begun or self._server.held):
             self._await_response()
 
     def _await_response(self) -> None:
@@ -433,7 +438,9 @@ class Exchange(Assignment):
         if self._over:
             return
         self._over = True
-        ledgers = (self._release(ending), self._place.release(ending))
-        for ledger in ledgers:
-            if ledger is not None:
-                ledger.tell_if_empty()
+        place, lease = self._frontend.ledger, self._lease and self._release(self, ending)
+        place.leave(self, ending)
+        if lease is not None:
+            lease.tell_if_empty()
+        if not place.live:
+            place.tell_if_empty()

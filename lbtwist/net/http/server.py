@@ -17,8 +17,9 @@ from lbtwist.net.http.deadline import Deadline
 from lbtwist.net.rotation import GroupRotation
 from lbtwist.net.sweep import Sweep
 from lbtwist.wire.body import BodyReader, body_reader, chunk, last_chunk
-from lbtwist.wire.framing import CHUNKED
-from lbtwist.wire.repeated import Repeated
+from lbtwist.wire.framing import CHUNKED, Kind
+from lbtwist.wire.onward import onward_response
+from lbtwist.wire.repeated import Repeated, Rewritten
 from lbtwist.wire.response_head import SWITCHING, parse_response_head
 from lbtwist.wire.trailers import passed_trailers
 
@@ -48,6 +49,8 @@ class ServerConnection(Protocol):
         self._deadline = Deadline(sweep)
         self._exchange: Exchange | None = exchange
         self._buffer = b""
+        self.onward = Rewritten(onward_response)
+        """Writes its responses for clients."""
         self._heads = Repeated(parse_response_head)
         self._body: BodyReader | None = None
         self._options: frozenset[bytes] = frozenset()
@@ -71,10 +74,10 @@ class ServerConnection(Protocol):
             self._expire()  # a byte that no request asked for
             return
         self.answering = True
-        exchange.touch()
         if self._body is None:
             self._read_heads(exchange, data)
         else:
+            exchange.touch()
             self._relay(exchange, data, b"")
 
     def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
@@ -93,7 +96,8 @@ class ServerConnection(Protocol):
         self._exchange = None
         self._body = None
         self.fresh = False
-        self.resume()
+        if self._paused:
+            self.resume()
         self._deadline.watch(self._group.rotation.keepalive_timeout, self._expire)
         self.used = self._deadline.since
         self._group.keep(self._member.number, self)
@@ -173,17 +177,22 @@ class ServerConnection(Protocol):
                     exchange.head_begins()
                 return
             head, data = parsed
-            if not head.interim:
+            if head.status >= 200 or not head.interim:
                 break
             exchange.interim(head)
         self._buffer = b""
         if head.status == SWITCHING:
             exchange.switch(head, data)
             return
+        prefix, framing = exchange.response_begins(head)
+        length = framing.length
+        if framing.kind is Kind.LENGTH and len(data) == length:
+            exchange.forward(prefix + data)
+            exchange.response_done(self, head.keep_alive)
+            return
         self._body = body_reader(head.framing, 502)
         self._options = head.options
         self._keeps_alive = head.keep_alive
-        prefix, framing = exchange.response_begins(head)
         self._chunked = framing is CHUNKED
         self._relay(exchange, data, prefix)
         if self._exchange is exchange:

@@ -8,7 +8,7 @@ from lbtwist.model.plane import ConnectionView, CutBy, Ending, Member
 from lbtwist.net.end import End, IEndTransport
 from lbtwist.net.http.farewell import Farewell, WebSocketEnd
 from lbtwist.net.http.frontend import HttpFrontend
-from lbtwist.net.live import Lease
+from lbtwist.net.live import Ledger
 from lbtwist.net.pair import Pair
 from lbtwist.net.rotation import GroupRotation
 from lbtwist.net.sockaddr import shown
@@ -29,8 +29,10 @@ class Handshake(NamedTuple):
     sent: int
     group: GroupRotation
     member: Member
-    place: Lease
-    lease: Lease
+    place: Ledger
+    """Of the listener."""
+    lease: Ledger
+    """Of the server."""
 
 
 class Tunnel(Pair):
@@ -68,8 +70,8 @@ class Tunnel(Pair):
     ) -> None:
         """Join these transports, with what has come on them already."""
         assert self._server is not None
-        self._handshake.place.hand_over(self)
-        self._handshake.lease.hand_over(self)
+        self._handshake.place.replace(self)
+        self._handshake.lease.replace(self)
         ends = ((self._client, client), (self._server, server))
         self._client.peer, self._server.peer = self._server, self._client
         for end, transport in ends:
@@ -184,7 +186,9 @@ class Tunnel(Pair):
     def _finish(self) -> None:
         handshake = self._handshake
         self._frontend.sweep.leave(self)
-        ledgers = (handshake.lease.release(self._ending), handshake.place.release(self._ending))
+        ledgers = (handshake.lease, handshake.place)
+        for ledger in ledgers:
+            ledger.leave(self, self._ending)
         handshake.group.give_back(handshake.member.number)
         for end in self._ends:
             end.part()
