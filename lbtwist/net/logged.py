@@ -108,10 +108,6 @@ class LoggedRelay(Relay):
         )
 
 
-UNSERVED = frozenset({End.CONNECT_FAILED, End.CONNECT_TIMEOUT})
-"""How it ends when servers were tried in vain."""
-
-
 def unserved(failure: str) -> End:
     """How it ends without a server, where `failure` is why the last one that was tried failed."""
     if not failure:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from lbtwist.interfaces import IAccessObserver
 from lbtwist.model.access import CUTS, NOT_REACHED, Access, End
 from lbtwist.model.plane import CutBy, Ending, Member
@@ -11,11 +13,12 @@ from lbtwist.net.http.exchange import Exchange
 from lbtwist.net.http.frontend import HttpFrontend
 from lbtwist.net.http.server import ServerConnection
 from lbtwist.net.http.tunnel import Handshake, Tunnel
-from lbtwist.net.live import ILive
-from lbtwist.net.logged import UNSERVED, unserved
+from lbtwist.net.logged import unserved
 from lbtwist.wire.request_head import RequestHead
 
 TIMEOUT = 408
+DONE, RULE = End.DONE, End.RULE
+_made: Callable[[type[Access], tuple[object, ...]], Access] = tuple.__new__
 
 
 class LoggedExchange(Exchange):
@@ -24,27 +27,37 @@ class LoggedExchange(Exchange):
     What has not happened yet is in the class: most of it never does, and a request pays for the rest alone.
     """
 
-    _how = End.DONE
+    _how = DONE
     _status = 0
+    """Of an answer of our own."""
     _failed: Member | None = None
     """The last that could not be connected."""
     _headed_at = 0.0
     """When the head was whole, where it came in pieces."""
-    _dialed_at = 0.0
-    """When its server was dialled; 0 over a connection that was kept."""
-    _got_at = 0.0
-    _answered_at = 0.0
-    _at_server = 0
+    _dialed: tuple[Member | None, float, float] = (None, 0.0, 0.0)
+    """The last that was connected for it, and when it was dialled and connected."""
+    _taken_at = 0.0
+    """When a kept connection was taken for a request that did not go out at once."""
+    _served = True
+    _answer_began: tuple[int, float, int] = (0, 0.0, 0)
+    """Status and time of the final head, and how many connections its server had."""
 
     def head_came_in_pieces(self) -> None:
         self._headed_at = self._frontend.seconds()
 
     def server_protocol(self, member: Member) -> ServerConnection:
         assert self._dispatch is not None
-        dialed_at = self._dispatch.dialed_at
-        protocol = Exchange.server_protocol(self, member)
-        self._dialed_at = dialed_at
-        return protocol
+        self._dialed = (member, self._dispatch.dialed_at, self._frontend.seconds())
+        return Exchange.server_protocol(self, member)
+
+    def server_full(self) -> None:
+        self._taken_at = self._taken_at or self._frontend.seconds()
+        super().server_full()
+
+    def send(self, content: bytes, done: bool, trailers: Sequence[tuple[bytes, bytes]] = ()) -> None:
+        if not self._taken_at:
+            self._taken_at = self._frontend.seconds()
+        super().send(content, done, trailers)
 
     def server_failed(self, member: Member, reason: str) -> None:
         self._failed = member
@@ -53,14 +66,14 @@ class LoggedExchange(Exchange):
     def no_server(self) -> None:
         assert self._dispatch is not None
         self._tried = self._dispatch.tried
-        self._got_at = 0.0
+        self._served = False
         self._how = unserved(self._failure)
         super().no_server()
 
     def server_lost(self, server: ServerConnection) -> None:
         self._how = End.SERVER_ABORT
         super().server_lost(server)
-        self._how = End.DONE  # where it has not ended, it goes on with another
+        self._how = DONE  # where it has not ended, it goes on with another
 
     def server_broke(self, reason: str) -> None:
         self._how = End.SERVER_ABORT
@@ -91,20 +104,14 @@ class LoggedExchange(Exchange):
         super().cut(why)
 
     def _go_by(self, rule: Rule, request: RequestHead) -> None:
-        self._how = End.RULE
+        self._how = RULE
         self.client_host = self._client.host_of(request)
         super()._go_by(rule, request)
 
-    def _assign(self, member: Member, live: ILive) -> None:
-        self._got_at = self._frontend.seconds()
-        self._dialed_at = 0.0
-        Exchange._assign(self, member, live)
-
     def _count_response(self, status: int, now: float) -> None:
-        self._status = status
-        self._answered_at = now
-        assert self._member is not None
-        self._at_server = len(self._frontend.ledger_of(self._member).live)
+        frontend, member = self._frontend, self._member
+        assert member is not None
+        self._answer_began = (status, now, len(frontend.ledger_of(member).live))
         Exchange._count_response(self, status, now)
 
     def _answer(
@@ -131,38 +138,41 @@ class LoggedExchange(Exchange):
     def _end(self, ending: Ending) -> None:
         access = self._frontend.access
         if access is not None and not self._over:
-            if self._lease is not None:
-                assert self._member is not None
-                self._at_server = len(self._frontend.ledger_of(self._member).live)
             access.over(self._record("http"))
         Exchange._end(self, ending)
 
     def _record(self, protocol: str) -> Access:
         frontend, client, request, group = self._frontend, self._client, self.request, self._group
-        now, opened, how = frontend.seconds(), self._opened, self._how
-        server = self._member
-        if how in UNSERVED:
-            server = self._failed or server
-        if request is None:
-            head, method, host, target, version = NOT_REACHED, b"", b"", b"", b""
-        else:
+        now, opened, how, server = frontend.seconds(), self._opened, self._how, self._member
+        status, answered, at_server = self._answer_began
+        head = queue = connect = response = NOT_REACHED
+        method = host = target = version = b""
+        reused = False
+        if request is not None:
             method, host, target, version = request.method, request.host, request.target, request.version
             headed = self._headed_at or opened
             head = headed - opened
-        if got := self._got_at:
-            dialed = self._dialed_at or got
-            queue, connect = dialed - headed, got - dialed
-            response = self._answered_at - got if self._answered_at else NOT_REACHED
-        else:
-            queue = connect = response = NOT_REACHED
+            if server is not None and self._served:
+                dialed_to, dialed, got = self._dialed
+                if dialed_to is not server:
+                    reused = True
+                    # Without a body it goes out as soon as there is a server.
+                    dialed = got = self._taken_at or self._sent_at or now
+                queue, connect = dialed - headed, got - dialed
+                if answered:
+                    response = answered - got
+        if not answered and self._lease is not None and server is not None:
+            at_server = len(frontend.ledger_of(server).live)
+        if not self._served:
+            server = self._failed or server
         # In the order of the fields, and past a constructor that takes them by name: half the time.
-        return tuple.__new__(
+        return _made(
             Access,
             (
                 frontend.means.wall() - (now - opened),
                 protocol,
                 frontend.policy.name,
-                "" if request is None or how is End.RULE else group.name,
+                "" if request is None or how is RULE else group.name,
                 server.label if server is not None else "",
                 client.address,
                 self.client_host,
@@ -170,7 +180,7 @@ class LoggedExchange(Exchange):
                 host,
                 target,
                 version,
-                self._status,
+                self._status or status,
                 self.received,
                 self.sent,
                 head,
@@ -179,9 +189,9 @@ class LoggedExchange(Exchange):
                 response,
                 now - opened,
                 len(self._tried) - 1 if self._tried else 0,
-                got > 0 and not self._dialed_at,
+                reused,
                 len(frontend.ledger.live),
-                self._at_server,
+                at_server,
                 len(group.waiting),
                 how,
             ),

@@ -76,6 +76,29 @@ def test_a_kept_connection_is_told_as_reused(stage: Logged) -> None:
     assert (second.connect, second.at_server) == (0, 1)
 
 
+def test_a_body_over_a_kept_connection_is_in_the_time_of_the_answer(stage: Logged) -> None:
+    client, end = stage.asks(request())
+    end.say(response())
+    stage.rotate(stage.limited(1))
+    stage.clock.advance(1)
+    client.say(request("POST", "/", "Content-Length: 6") + b"abc")
+    stage.clock.advance(2)
+    client.say(b"def")
+    stage.clock.advance(0.5)
+    end.say(response())
+    line = stage.log.lines[1]
+    assert (line.reused, line.queue, line.connect, line.response) == (True, 0, 0, 2.5)
+
+
+def test_a_bad_body_over_a_kept_connection_has_had_its_server(stage: Logged) -> None:
+    client, end = stage.asks(request())
+    end.say(response())
+    stage.rotate(stage.limited(1))
+    client.say(request("POST", "/", CHUNKED) + b"what\r\n")
+    line = stage.log.lines[1]
+    assert (line.end, line.reused, line.queue, line.connect) == (End.REFUSED, True, 0, 0)
+
+
 def test_a_request_that_goes_on_over_a_kept_connection_is_told_as_reused(stage: Logged) -> None:
     """Its first server, which was dialled, has closed before it was of use."""
     client, first = stage.asks(request())
