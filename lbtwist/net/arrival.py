@@ -13,6 +13,7 @@ from zope.interface import implementer
 from lbtwist.net.end import End, IEndTransport
 from lbtwist.net.frontend import Frontend
 from lbtwist.net.rotation import GroupRotation
+from lbtwist.net.sockaddr import host_of
 
 TOO_SLOW, CUT, INCOMPLETE = "too_slow", "cut", "incomplete"
 """Why any is turned away: its time is over, an operator or the end of the process, it has shut its sending
@@ -33,6 +34,8 @@ class Arrival(Protocol):
     """
 
     transport: IEndTransport
+    admitted = True
+    """Its address was judged: it counts among the connections of its client."""
 
     def __init__(
         self,
@@ -52,7 +55,7 @@ class Arrival(Protocol):
         self._over = False
 
     def connectionMade(self) -> None:
-        self.frontend.arrivals.enter(self)
+        self.frontend.arrivals.enter(self, host_of(self.address) if self.admitted else "")
         self.frontend.sweep.enter(self, self.frontend.seconds() + self._timeout)
 
     def go_on(self, early: bytes = b"") -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress
 
 from lbtwist.interfaces import IAccessObserver
 from lbtwist.model.figures import ListenerFigures
+from lbtwist.model.gate import Gate
 from lbtwist.model.plane import ListenerPolicy, Member
 from lbtwist.net.budget import Budget
 from lbtwist.net.clients import Clients
@@ -49,6 +50,13 @@ class Means(NamedTuple):
     """What bulk data goes through."""
 
 
+@runtime_checkable
+class HasHost(Protocol):
+    """A live connection that knows the IP address of its client."""
+
+    client_host: str
+
+
 class Frontend:
     """What a client's connection is admitted by, and finds its server with."""
 
@@ -57,7 +65,10 @@ class Frontend:
         self.group = group
         self.ledger = Ledger()
         self.means = means
-        self.arrivals = Clients(means.budget)
+        self.gate = Gate()
+        """Who may come in."""
+        self.per_client = self.gate.per_client
+        self.arrivals = Clients(means.budget, self.per_client)
         """Those that are not served yet: they have steps of the entrance to pass."""
         self.refusals = Refusals(means.seconds)
         self.steps: tuple[Step, ...] = ()
@@ -68,6 +79,7 @@ class Frontend:
         """It accepts nothing new any more."""
         self.access: IAccessObserver | None = None
         """Told of each request and connection, where there is an access log."""
+        self.gate.follow(policy, tuple)
         # A connection asks for these again and again: one step, not two.
         self.dialer, self.sweep, self.seconds, self.ids, self.ledger_of, self.server_failed = means[:6]
 
@@ -99,6 +111,13 @@ class Frontend:
         if self.arrivals:
             yield self.arrivals.when_none()
 
+    def hosts(self) -> Iterator[str]:
+        """The IP address of each client's connection that counts for its client."""
+        yield from self.arrivals.hosts()
+        for connection in self.ledger.live.values():
+            if isinstance(connection, HasHost):
+                yield connection.client_host
+
     def refuse(self, peer: IAddress | None, reason: str) -> None:
         """A client at `peer` is turned away at the entrance, for `reason`."""
         self.ledger.failed += 1
@@ -113,6 +132,7 @@ class Frontend:
         idle_changed = policy.idle_timeout != self.policy.idle_timeout
         self.policy = policy
         self.group = group
+        self.gate.follow(policy, self.hosts)
         if idle_changed:
             for connection in self.ledger.live.values():
                 connection.watch_idle()

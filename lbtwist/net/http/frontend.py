@@ -27,7 +27,7 @@ class HttpFrontend(Frontend):
 
     def __init__(self, policy: ListenerPolicy, group: GroupRotation, means: Means) -> None:
         super().__init__(policy, group, means)
-        self.clients = Clients(means.budget)
+        self.clients = Clients(means.budget, self.per_client)
         self.responses = Responses()
         """Those that clients were sent, our own included."""
         self.port: int | None = None
@@ -61,6 +61,10 @@ class HttpFrontend(Frontend):
         if now != self._date[0]:
             self._date = (now, http_date(now))
         return self._date[1]
+
+    def hosts(self) -> Iterator[str]:
+        yield from self.arrivals.hosts()
+        yield from self.clients.hosts()
 
     def emptying(self) -> Iterator[Deferred[None]]:
         yield from super().emptying()
