@@ -57,13 +57,13 @@ class LogFile:
         if fd > OUTPUT:
             os.close(fd)
 
-    def append(self, lines: list[str]) -> Outcome:
-        """Write these; at the path, if the file was moved from there. Raises nothing."""
+    def append(self, lines: bytes) -> Outcome:
+        """Write these whole lines; at the path, if the file was moved from there. Raises nothing."""
         try:
             lost = self._follow()
         except OSError as error:
-            return Outcome(len(lines), _reason(error))
-        data = self._torn + "".join(lines).encode()
+            return Outcome(lines.count(b"\n"), _reason(error))
+        data = self._torn + lines
         try:
             written = self._write_all(data)
         except _Stopped as stopped:

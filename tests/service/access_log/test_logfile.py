@@ -40,8 +40,8 @@ def path(tmp_path: Path) -> Path:
 def test_lines_are_appended_to_what_is_there(path: Path) -> None:
     path.write_text("before\n")
     file = LogFile(path)
-    assert file.append(["a\n", "b\n"]) == Outcome()
-    assert file.append([]) == Outcome()
+    assert file.append(b"a\nb\n") == Outcome()
+    assert file.append(b"") == Outcome()
     assert path.read_text() == "before\na\nb\n"
     file.close()
 
@@ -50,7 +50,7 @@ def test_a_new_file_is_not_for_everybody(path: Path) -> None:
     file = LogFile(path)
     before = os.umask(0)
     try:
-        file.append(["a\n"])
+        file.append(b"a\n")
     finally:
         os.umask(before)
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
@@ -59,13 +59,13 @@ def test_a_new_file_is_not_for_everybody(path: Path) -> None:
 
 def test_the_file_at_the_path_is_followed(path: Path) -> None:
     file = LogFile(path)
-    file.append(["a\n"])
+    file.append(b"a\n")
     path.rename(path.with_suffix(".1"))
-    file.append(["b\n"])
+    file.append(b"b\n")
     path.unlink()
-    file.append([])
+    file.append(b"")
     assert path.read_text() == ""
-    file.append(["c\n"])
+    file.append(b"c\n")
     assert path.with_suffix(".1").read_text() == "a\n"
     assert path.read_text() == "c\n"
     file.close()
@@ -75,7 +75,7 @@ def test_short_writes_go_on(path: Path) -> None:
     disk = Disk(1000, at_once=3)
     disk.busy = 2
     file = LogFile(path, disk.write)
-    assert file.append(["hello\n", "world\n"]) == Outcome()
+    assert file.append(b"hello\nworld\n") == Outcome()
     assert path.read_text() == "hello\nworld\n"
     file.close()
 
@@ -95,11 +95,11 @@ def test_a_full_disk_drops_lines_and_leaves_none_in_parts(
 ) -> None:
     disk = Disk(room)
     file = LogFile(path, disk.write)
-    outcome = file.append(["one\n", "two\n", "three\n"])
+    outcome = file.append(b"one\ntwo\nthree\n")
     assert outcome == Outcome(dropped, "no space left on device")
     assert path.read_text() == there
     disk.room = 1000
-    assert file.append(["four\n"]) == Outcome()
+    assert file.append(b"four\n") == Outcome()
     assert path.read_text() == later
     file.close()
 
@@ -107,27 +107,27 @@ def test_a_full_disk_drops_lines_and_leaves_none_in_parts(
 def test_the_rest_of_a_torn_line_does_not_go_to_another_file(path: Path) -> None:
     disk = Disk(2)
     file = LogFile(path, disk.write)
-    file.append(["one\n"])
+    file.append(b"one\n")
     path.rename(path.with_suffix(".1"))
     disk.room = 1000
-    assert file.append(["two\n"]) == Outcome(1)
+    assert file.append(b"two\n") == Outcome(1)
     assert path.read_text() == "two\n"
     file.close()
 
 
 def test_a_device_that_is_always_full() -> None:
     file = LogFile(Path("/dev/full"))
-    assert file.append(["one\n", "two\n"]) == Outcome(2, "no space left on device")
-    assert file.append(["three\n"]) == Outcome(1, "no space left on device")
+    assert file.append(b"one\ntwo\n") == Outcome(2, "no space left on device")
+    assert file.append(b"three\n") == Outcome(1, "no space left on device")
     file.close()
 
 
 def test_a_directory_that_is_gone_and_comes_back(path: Path) -> None:
     path = path.parent / "logs" / "access.log"
     file = LogFile(path)
-    assert file.append(["one\n"]) == Outcome(1, "no such file or directory")
+    assert file.append(b"one\n") == Outcome(1, "no such file or directory")
     path.parent.mkdir()
-    assert file.append(["two\n"]) == Outcome()
+    assert file.append(b"two\n") == Outcome()
     assert path.read_text() == "two\n"
     file.close()
 
@@ -146,7 +146,7 @@ def test_what_can_not_be_written_to(path: Path, kind: str) -> None:
 def test_standard_output_stays_open(capfd: pytest.CaptureFixture[str]) -> None:
     file = LogFile(Path("-"))
     file.open()
-    assert file.append(["one\n"]) == Outcome()
+    assert file.append(b"one\n") == Outcome()
     file.close()
     os.write(1, b"two\n")
     assert capfd.readouterr().out == "one\ntwo\n"

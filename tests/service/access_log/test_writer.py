@@ -14,7 +14,7 @@ from zope.interface.verify import verifyObject
 
 from lbtwist.interfaces import IAccessObserver
 from lbtwist.service.access_log.logfile import LogFile, Outcome
-from lbtwist.service.access_log.writer import ENOUGH, INTERVAL, LAST_FLUSH, MOST, Writer
+from lbtwist.service.access_log.writer import BATCH, ENOUGH, INTERVAL, LAST_FLUSH, MOST, Writer
 from tests.conftest import LoggedError
 from tests.service.access_log.records import record
 
@@ -32,11 +32,11 @@ class File:
         self.outcome: Outcome | None = None
         self.closed = False
 
-    def append(self, lines: list[str]) -> Outcome:
+    def append(self, lines: bytes) -> Outcome:
         self.appends += 1
         if self.outcome is not None:
             return self.outcome
-        self.lines += lines
+        self.lines += lines.decode().splitlines()
         return Outcome()
 
     def close(self) -> None:
@@ -103,10 +103,11 @@ def test_lines_are_written_once_a_second(bench: Bench) -> None:
 
 
 def test_many_lines_are_written_at_once(bench: Bench) -> None:
-    bench.over(ENOUGH // 10)
+    bench.width = ENOUGH // BATCH // 2
+    bench.over(2 * BATCH - 1)
     assert bench.numbers == []
     bench.over()
-    assert len(bench.numbers) == ENOUGH // 10 + 1
+    assert bench.numbers == [*range(1, 2 * BATCH + 1)]
 
 
 def test_a_file_that_is_slow_costs_lines_and_no_more_memory(
@@ -114,21 +115,24 @@ def test_a_file_that_is_slow_costs_lines_and_no_more_memory(
 ) -> None:
     bench.width = 1024
     bench.slow = True
-    bench.over(ENOUGH // 1024)
+    at_once, room = ENOUGH // 1024, MOST // 1024
+    bench.over(at_once)
     (under_way,) = bench.waiting
-    bench.over(MOST // 1024 + 7)
+    bench.over(room + 2 * BATCH)
     assert bench.waiting == [under_way]
-    assert bench.writer.dropped == 7
+    assert bench.writer.dropped == 2 * BATCH
     assert warned == ["access log /var/log/access.log: it is too slow; lines are dropped"]
     assert len(flush_logged_errors(LoggedError)) == 1
     bench.catch_up()
     bench.over(3)
     bench.catch_up()
-    assert warned[1:] == ["access log /var/log/access.log: it is written again; 7 lines were dropped"]
+    assert warned[1:] == [
+        f"access log /var/log/access.log: it is written again; {2 * BATCH} lines were dropped"
+    ]
     bench.clock.advance(INTERVAL)
     bench.catch_up()
     assert bench.numbers == [*range(1, bench.number + 1)]
-    assert len(bench.numbers) == ENOUGH // 1024 + MOST // 1024 + 3
+    assert len(bench.numbers) == at_once + room + 3
 
 
 def test_a_full_disk_is_told_once_and_its_lines_are_counted(
