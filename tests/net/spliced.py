@@ -31,7 +31,9 @@ def from_the_first_byte() -> Iterator[None]:
 def joined(relay: Relay, server: End) -> None:
     join(relay, server)
     for end in relay._ends:
-        relay.bulk(end)
+        transport: Any = end.transport
+        if transport._inflow is None:  # what came early may have been bulk
+            relay.bulk(end)
 
 
 def failed_over(relay: Relay) -> None:
