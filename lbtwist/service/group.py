@@ -19,6 +19,7 @@ from lbtwist.model.hostname import HostName
 from lbtwist.model.members import Choice, Members, Wanted
 from lbtwist.model.merge import Servers, merge
 from lbtwist.model.registration import Admin, Membership, Origin, Registration
+from lbtwist.model.server_tls import ServerTLS
 from lbtwist.model.state.intent import with_free_names, with_names_of
 from lbtwist.service.discovery import Discovery
 from lbtwist.service.draining import Drains, RunningDrain
@@ -75,6 +76,8 @@ class ServerGroup(Service):
             around.makers.secret,
             self._events,
         )
+        self._tls = around.makers.tls
+        self._publication.tls = self._tls(settings)
         self._drains = MemberDrains(settings, around.plane, around.drains, self._drained)
         self.health = GroupHealth(
             settings,
@@ -169,10 +172,21 @@ class ServerGroup(Service):
         said = {} if retired else self.said
         before, self.settings = self.settings, settings
         self._publication.settings = self._drains.settings = settings
+        self._publication.tls = self._read_tls()
         self.health.change(settings)
         self._following.change(settings, said, anew=retired or settings.discovery != before.discovery)
         if publish:
             self.publish()
+
+    def renew(self) -> bool:
+        """Go by what the files of its TLS settings hold now, where that is something else: whether it is.
+        Connections are not touched; those that are idle are closed."""
+        before, self._publication.tls = self._publication.tls, self._read_tls()
+        if self._publication.tls == before:
+            return False
+        self.health.renew()
+        self.publish()
+        return True
 
     def publish(self) -> None:
         """Tell the data plane who may take new connections now."""
@@ -358,6 +372,14 @@ class ServerGroup(Service):
         if registration is not None and registration.unresolved is known:
             registration.unresolved = not known
             self._publication.publish()
+
+    def _read_tls(self) -> ServerTLS | None:
+        """What was read before holds where a file has gone bad since it was judged."""
+        try:
+            return self._tls(self.settings)
+        except ValueError as error:
+            self.log.error("{group}: {problem}", group=self.name, problem=error)
+            return self._publication.tls
 
     def _leave(self, registrations: Sequence[Registration], origin: Origin) -> None:
         for registration in registrations:

@@ -14,6 +14,7 @@ from lbtwist.model.drain import Because, Cause
 from lbtwist.model.health import CheckResult, Health, HealthRecord
 from lbtwist.model.members import Members
 from lbtwist.model.registration import Admin, Membership, Registration
+from lbtwist.service.checks import Checks
 from lbtwist.service.events import Events
 from lbtwist.service.makers import Makers
 from lbtwist.service.member_drains import MemberDrains
@@ -88,14 +89,17 @@ class GroupHealth:
     def change(self, settings: GroupSettings) -> None:
         """Other settings: with other checks the counts begin anew, and the states stay (rules 26, 30)."""
         before, self._settings = self._settings, settings
-        if settings.health_check == before.health_check:
+        if _ways(settings) == _ways(before):
             return
         ended, self._checks = self._checks, self._makers.checks(settings)
         for registration in self._members:
             self._change_record(registration)
-        self.begin(list(self._members))
-        if ended is not None:
-            ended.stop()  # whoever waits for a result of these asks again, and hears of the new ones
+        self._begin_instead(ended)
+
+    def renew(self) -> None:
+        """The files of the same settings hold something else: what was found by them counts on."""
+        ended, self._checks = self._checks, self._makers.checks(self._settings)
+        self._begin_instead(ended)
 
     def observe(self, registration: Registration, result: CheckResult) -> None:
         """What a check of it found."""
@@ -140,6 +144,11 @@ class GroupHealth:
         """One check of it now; where it is checked, the result counts."""
         return self.fresh(registration) or self._makers.probe(self._settings).check(registration.address)
 
+    def _begin_instead(self, ended: Checks | None) -> None:
+        self.begin(list(self._members))
+        if ended is not None:
+            ended.stop()  # whoever waits for a result of these asks again, and hears of the new ones
+
     @property
     def _all_known(self) -> bool:
         return self._checks is None or all(
@@ -183,6 +192,18 @@ class GroupHealth:
             registration.record = HealthRecord(Health.PASSING)
         else:
             registration.record.settings_changed()
+
+
+def _ways(settings: GroupSettings) -> tuple[object, ...]:
+    """What a server is asked, and how."""
+    tls = (
+        settings.tls_verify,
+        settings.tls_ca,
+        settings.tls_name,
+        settings.tls_certificate,
+        settings.tls_key,
+    )
+    return settings.health_check, settings.tls and tls
 
 
 def _is_checked(registration: Registration) -> bool:

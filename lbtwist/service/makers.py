@@ -13,13 +13,16 @@ from lbtwist.interfaces import IHealthCheck, IScheduler, ISchedulerMaker, IServe
 from lbtwist.model.address import Address
 from lbtwist.model.config import GroupSettings
 from lbtwist.model.hostname import HostName
+from lbtwist.model.server_tls import ServerTLS
 from lbtwist.net.dialing import IDialer
+from lbtwist.net.tls.trust import BadCredentials, trust_of
 from lbtwist.service.checks import Checks
 from lbtwist.service.plugins import scheduler_makers, source_makers
 from lbtwist.service.probes.registry import make_check
 from lbtwist.service.probes.tcp import TCPCheck
 from lbtwist.service.resolver import Resolver
 from lbtwist.service.resolving import Resolving
+from lbtwist.service.server_tls import read_server_tls
 from lbtwist.service.sources.registry import BUILT_IN
 
 PROBE_TIMEOUT = 3.0
@@ -39,6 +42,8 @@ class Makers(NamedTuple):
     """What finds the address of a server that is given by name."""
     secret: Callable[[GroupSettings], bytes]
     """What the persistence cookies of a group are made with; empty for a group without them."""
+    tls: Callable[[GroupSettings], ServerTLS | None] = read_server_tls
+    """How the servers of a group are spoken to over TLS, by what its files hold now; None: as it is."""
 
     def check(self, groups: Mapping[str, GroupSettings]) -> None:
         """Raises ConfigurationError with whatever can't be made of the settings of `groups`: certificates
@@ -50,6 +55,11 @@ class Makers(NamedTuple):
             raise ConfigurationError(problems)
 
     def _problems(self, group: str, settings: GroupSettings) -> Iterator[Problem]:
+        try:
+            self.tls(settings)
+        except BadCredentials as bad:
+            yield Problem(f"server_groups.{group}.{bad.key}", str(bad))
+            return
         making: tuple[tuple[str, Callable[[GroupSettings], object]], ...] = (
             ("health_check", self.checks),
             ("discovery", self.source),
@@ -99,11 +109,11 @@ def _checks(settings: GroupSettings, *, dialer: IDialer, reactor: Any) -> Checks
 
 
 def _probe(settings: GroupSettings, *, dialer: IDialer, reactor: Any) -> IHealthCheck:
-    wanted = settings.health_check
+    wanted, tls = settings.health_check, read_server_tls(settings)
     if wanted is None or wanted.type == "none":
-        return TCPCheck(dialer, reactor, PROBE_TIMEOUT)
+        return TCPCheck(dialer, reactor, PROBE_TIMEOUT, trust=trust_of(tls) if tls else None)
     authorities = Path(wanted.ca).read_bytes() if wanted.ca else None
-    return make_check(wanted, dialer, reactor, authorities)
+    return make_check(wanted, dialer, reactor, authorities, tls)
 
 
 def _source(settings: GroupSettings, *, reactor: Any) -> IServerSource | None:

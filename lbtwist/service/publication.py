@@ -15,6 +15,7 @@ from lbtwist.model.members import Choice, Members
 from lbtwist.model.persistence import cookie_value
 from lbtwist.model.plane import Member, Rotation
 from lbtwist.model.registration import Registration
+from lbtwist.model.server_tls import ServerTLS
 from lbtwist.service.events import Events
 from lbtwist.service.slow_start import SlowStart
 
@@ -36,6 +37,8 @@ class Publication:
     ) -> None:
         """`secret` is what the cookies of a group are made with."""
         self.settings = settings
+        self.tls: ServerTLS | None = None
+        """How members are spoken to over TLS."""
         self._secret = secret
         self._events = events
         self.choice = Choice(())
@@ -113,8 +116,10 @@ class Publication:
             queue_timeout=settings.queue_timeout,
             keepalive=settings.keepalive,
             keepalive_timeout=settings.keepalive_timeout,
+            send_proxy=settings.send_proxy,
             error_status=draining.error_status,
             websocket_close=draining.websocket_close,
+            tls=self.tls,
         )
 
     def _rotated(self, choice: Choice) -> Iterator[Member]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import SerializerFunctionWrapHandler, model_serializer
@@ -11,15 +12,24 @@ from lbtwist.model.config.draining import DrainingSettings
 from lbtwist.model.config.health_check import HealthCheckSettings
 from lbtwist.model.config.kind import boolean, member_of, one_of_or_plugin, seconds_or_zero, whole
 from lbtwist.model.config.kind import seconds as duration
-from lbtwist.model.config.kinds import LABEL, QUORUM, SERVER_NAME, TARGET
+from lbtwist.model.config.kinds import FILE_OR_NONE, LABEL, QUORUM, SERVER_NAME, TARGET, TLS_NAME
 from lbtwist.model.config.persistence import PersistenceSettings
 from lbtwist.model.config.protocol import HTTP, HTTP_GROUP, PROTOCOL
 from lbtwist.model.config.quorum import Quorum
-from lbtwist.model.config.table import Table, key
+from lbtwist.model.config.table import KeyPath, Table, key
 from lbtwist.model.config.target import Target
 from lbtwist.model.config.written import without
 from lbtwist.model.failopen import FailOpen
 from lbtwist.model.schedule.built_in import BUILT_IN
+
+TLS_GROUP: tuple[KeyPath, ...] = (
+    ("tls_verify",),
+    ("tls_ca",),
+    ("tls_name",),
+    ("tls_certificate",),
+    ("tls_key",),
+)
+"""Those that only a group with `tls` has."""
 
 
 class ServerSettings(Table):
@@ -81,6 +91,31 @@ class GroupDefaults(Table):
     keepalive_timeout: Annotated[float, duration(0.1, 3600)] = key(
         "http: how long one is kept; it should be shorter than the servers keep theirs.", 4.0
     )
+    tls: Annotated[bool, boolean()] = key(
+        "Whether the servers are spoken to over TLS, by health checks too (tls-to-servers.md).", False
+    )
+    tls_verify: Annotated[bool, boolean()] = key(
+        "Whether a server must have a certificate that is believed, and is for its name.", True
+    )
+    tls_ca: Annotated[Path | None, FILE_OR_NONE] = key(
+        "Certificates, in PEM, that are trusted instead of the system's.", None, otherwise="the system's"
+    )
+    tls_name: Annotated[str, TLS_NAME] = key(
+        'The name, or address, that every server\'s certificate must have. `""`: the name that the server '
+        "is given by, else its IP address; at a Unix socket `localhost`.",
+        "",
+    )
+    tls_certificate: Annotated[Path | None, FILE_OR_NONE] = key(
+        "What is shown to servers that ask for a certificate, in PEM, with its chain.", None, otherwise="none"
+    )
+    tls_key: Annotated[Path | None, FILE_OR_NONE] = key(
+        "Its key, in PEM.", None, otherwise="in the file of `tls_certificate`"
+    )
+    send_proxy: Annotated[int, whole(0, 2)] = key(
+        "Version of the PROXY header that begins each connection to a server and tells of the client "
+        "(proxy-protocol.md). `0`: none is sent.",
+        0,
+    )
     health_check: HealthCheckSettings | None = key("How servers are asked whether they are well.", None)
     session_persistence: PersistenceSettings = key(
         "Whether a client comes to the same server again.", PersistenceSettings()
@@ -104,4 +139,5 @@ class GroupSettings(GroupDefaults):
     def _with_keys_of_protocol(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """The keys of another protocol would be refused when they are read again."""
         written: dict[str, Any] = write(self)
-        return written if self.protocol == HTTP else without(written, HTTP_GROUP)
+        written = written if self.protocol == HTTP else without(written, HTTP_GROUP)
+        return written if self.tls else without(written, TLS_GROUP)

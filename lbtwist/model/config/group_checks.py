@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from lbtwist.model.config.document import Finding
+from lbtwist.model.config.group_tls import check_tls
 from lbtwist.model.config.health_check import HealthCheckSettings
 from lbtwist.model.config.inherit import table, tables
 from lbtwist.model.config.table import kind_of
@@ -33,6 +34,7 @@ def check_groups(
         yield from _check_timeout(name, group, written)
         yield from _check_members(name, group)
         yield from _check_discovered_port(name, group)
+        yield from check_tls(name, group, written)
 
 
 def _check_scheduler(

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from lbtwist.model import endpoint
-from lbtwist.model.address import Address, parse_address
+from lbtwist.model.address import Address, parse_address, parse_ipv4, parse_ipv6
 from lbtwist.model.config import quorum
 from lbtwist.model.config.kind import Kind, text
 from lbtwist.model.config.target import FORMS as TARGET_FORMS
 from lbtwist.model.config.target import Target, parse_target
-from lbtwist.model.hostname import HostName, parse_domain
+from lbtwist.model.hostname import HostName, parse_domain, parse_host
 from lbtwist.model.network import FORMS as NETWORK_FORMS
 from lbtwist.model.network import Network, parse_networks
 from lbtwist.model.shown import shown
@@ -62,6 +63,24 @@ def _read_file_or_none(value: object) -> Path | None:
     return None if value is None or value == "" else _read_path(value)
 
 
+def _read_tls_name(value: object) -> str:
+    """A host's name in small letters, or an IP address in its canonical form; empty for neither."""
+    if value == "":
+        return ""
+    try:
+        if not isinstance(value, str):
+            raise ValueError
+        return _read_ip_or_host(value)
+    except ValueError:
+        raise ValueError(f'{shown(value)} is not {_TLS_NAME_FORM}, nor ""') from None
+
+
+def _read_ip_or_host(text: str) -> str:
+    if ":" in text:
+        return parse_ipv6(text)
+    return parse_ipv4(text) if re.fullmatch(r"[0-9.]+", text) else parse_host(text)
+
+
 def _write_networks(value: tuple[Network, ...]) -> list[str]:
     return [str(network) for network in value]
 
@@ -90,6 +109,7 @@ def _write_quorum(value: quorum.Quorum) -> int | str:
 
 
 _RESOLVER_FORM = 'an IP address as 10.0.0.53 or [::1]:5353, nor ""'
+_TLS_NAME_FORM = "the name of a host, as app.internal, or an IP address"
 _NETWORKS_SCHEMA = {"type": "array", "items": {"type": "string"}}
 _PATTERNS_SCHEMA = {"type": "array", "items": {"type": "string"}}
 _PORT_SCHEMA = {"type": "integer", "minimum": 0, "maximum": 65535}
@@ -116,6 +136,7 @@ NETWORKS = Kind(
 )
 DOMAIN = Kind(_read_domain, "a name in the DNS", {"type": "string"})
 RESOLVER = Kind(_read_resolver, 'an IP address with a port or without, or ""', {"type": "string"})
+TLS_NAME = Kind(_read_tls_name, f'{_TLS_NAME_FORM}, or ""', {"type": "string"})
 FILE = Kind(_read_path, "path of a file", {"type": "string", "minLength": 1}, _write_path, is_file=True)
 FILE_OR_NONE = Kind(
     _read_file_or_none, 'path of a file, or ""', {"type": "string"}, _write_path, is_file=True

@@ -38,7 +38,7 @@ class ServerHandshake(Protocol):
     It is one of the two, at most once.
     """
 
-    transport: ServerTransport  # type: ignore[assignment]
+    transport: ServerTransport
 
     def __init__(
         self, trust: Trust, address: Address, done: Callable[[], object], failed: Callable[[str], object]

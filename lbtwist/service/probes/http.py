@@ -25,10 +25,12 @@ from lbtwist.interfaces import IHealthCheck
 from lbtwist.model.address import Address
 from lbtwist.model.health import CheckResult, Step
 from lbtwist.net.dialing import TIMED_OUT, DialFailure, IDial, IDialer
-from lbtwist.service.probes.conversation import NO_ANSWER, Conversation, SecureConversation
+from lbtwist.net.sweep import Sweep
+from lbtwist.net.tls.dialing import TLSDialer
+from lbtwist.net.tls.trust import Trust
+from lbtwist.service.probes.conversation import NO_ANSWER, Conversation
 from lbtwist.service.probes.question import Question
 from lbtwist.service.probes.target import at_port
-from lbtwist.service.probes.trust import Trust
 
 GRACE = 0.25
 """Seconds for the body that the server is sending: a reset in its midst would be an error there."""
@@ -40,8 +42,8 @@ _FIELDS = Headers({b"User-Agent": [f"lbtwist/{__version__}".encode()], b"Accept"
 class HTTPCheck:
     """Passes a server that answers `question` as it should within `timeout` seconds.
 
-    Each check is a connection of its own. With `trust` it is asked over TLS, and the certificate has to
-    be that of the question's host. `port`, unless it is 0, is asked instead of the server's own.
+    Each check is a connection of its own. With `trust` it is asked over TLS, when the server has proved
+    who it is. `port`, unless it is 0, is asked instead of the server's own.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class HTTPCheck:
         self.timeout = timeout
         self.trust = trust
         self.pool = HTTPConnectionPool(clock, persistent=False)
+        self.sweep = Sweep(clock)
         self._port = port
 
     def check(self, address: Address) -> Deferred[CheckResult]:
@@ -85,7 +88,7 @@ class Visit:
         self._over = False
         self._timer: IDelayedCall | None = None
         self._dial: IDial | None = None
-        self._outermost: Protocol | None = None
+        self._conversation: Conversation | None = None
         self._ready: Deferred[IProtocol] = Deferred()
 
     def begin(self) -> None:
@@ -99,17 +102,18 @@ class Visit:
 
     def endpointForURI(self, uri: URI) -> Visit:
         """IAgentEndpointFactory: whoever is asked for, it is this server that is connected."""
-        self._name = uri.host.decode("ascii")
         return self
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
         """IStreamClientEndpoint."""
 
         def build() -> Protocol:
-            self._outermost = self._conversation(protocolFactory.buildProtocol(cast(Any, None)))
-            return self._outermost
+            client = protocolFactory.buildProtocol(cast(Any, None))
+            self._conversation = Conversation(self, client, "tls" if check.trust else "connect")
+            return self._conversation
 
-        self._dial = self._check.dialer.dial(self._address, build, self._check.timeout, self._not_connected)
+        check = self._check
+        self._dial = self._dialer.dial(self._address, build, check.timeout, self._not_connected)
         return self._ready
 
     def mark(self, step: str) -> None:
@@ -127,12 +131,12 @@ class Visit:
         if not self._over:
             self._conclude(self._verdict or self._judgement(False, reason))
 
-    def _conversation(self, client: Any) -> Protocol:
-        trust = self._check.trust
-        if trust is None:
-            return Conversation(self, client)
-        handshake = trust.handshake(self._name)
-        return handshake.below(SecureConversation(self, client, handshake))
+    @property
+    def _dialer(self) -> IDialer:
+        check = self._check
+        if check.trust is None:
+            return check.dialer
+        return TLSDialer(check.dialer, check.trust, check.sweep, lambda: self.mark("connect"))
 
     def _not_connected(self, failure: DialFailure) -> None:
         if failure == TIMED_OUT:
@@ -170,9 +174,9 @@ class Visit:
             self._timer.cancel()
         if self._dial is not None:
             self._dial.cancel()
-        if self._outermost is not None and self._outermost.transport is not None:
+        if self._conversation is not None and self._conversation.transport is not None:
             # Reset: what is closed in order would lie in TIME_WAIT for a minute.
-            cast(ITCPTransport, self._outermost.transport).abortConnection()
+            cast(ITCPTransport, self._conversation.transport).abortConnection()
 
 
 class Rest(Protocol):

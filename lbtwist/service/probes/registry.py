@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from typing import Protocol
 
 from twisted.internet.interfaces import IReactorTime
 
 from lbtwist.interfaces import IHealthCheck
+from lbtwist.model.server_tls import ServerTLS
 from lbtwist.net.dialing import IDialer
+from lbtwist.net.tls.trust import Trust, trust_of
 from lbtwist.service.probes.http import HTTPCheck
 from lbtwist.service.probes.question import CodeRange, Question
 from lbtwist.service.probes.tcp import TCPCheck
-from lbtwist.service.probes.trust import Trust
 
 
 class Settings(Protocol):
@@ -51,30 +53,38 @@ class Settings(Protocol):
 
 
 def make_check(
-    settings: Settings, dialer: IDialer, clock: IReactorTime, authorities: bytes | None = None
+    settings: Settings,
+    dialer: IDialer,
+    clock: IReactorTime,
+    authorities: bytes | None = None,
+    tls: ServerTLS | None = None,
 ) -> IHealthCheck:
-    """A check for all servers of a group, by its type.
+    """A check for all servers of a group, by its type; with the group's `tls` each is over TLS.
 
-    `authorities` are the certificates, in PEM, that `https` trusts instead of the system's. Raises
-    ValueError where they are none, or for what can't be asked by HTTP, and KeyError for another type.
+    `authorities` are the certificates, in PEM, that `https` trusts instead of the group's or the system's.
+    Raises ValueError where they are none, or for what can't be asked by HTTP, and KeyError for another
+    type.
     """
-    return CHECKS[settings.type](settings, dialer, clock, authorities)
+    if settings.type == "https":
+        tls = _of_https(settings, authorities, tls)
+    return CHECKS[settings.type](settings, dialer, clock, trust_of(tls) if tls else None)
 
 
-def _tcp(settings: Settings, dialer: IDialer, clock: IReactorTime, authorities: bytes | None) -> IHealthCheck:
-    return TCPCheck(dialer, clock, settings.timeout, settings.port)
+def _of_https(settings: Settings, authorities: bytes | None, tls: ServerTLS | None) -> ServerTLS:
+    if tls is None:
+        return ServerTLS(authorities=authorities, name=_without_port(settings.host))
+    return tls if authorities is None else replace(tls, authorities=authorities)
 
 
-def _http(
-    settings: Settings, dialer: IDialer, clock: IReactorTime, authorities: bytes | None
-) -> IHealthCheck:
-    return HTTPCheck(_question(settings), dialer, clock, settings.timeout, settings.port)
+def _without_port(host: str) -> str:
+    return host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
 
 
-def _https(
-    settings: Settings, dialer: IDialer, clock: IReactorTime, authorities: bytes | None
-) -> IHealthCheck:
-    trust = Trust(authorities)
+def _tcp(settings: Settings, dialer: IDialer, clock: IReactorTime, trust: Trust | None) -> IHealthCheck:
+    return TCPCheck(dialer, clock, settings.timeout, settings.port, trust)
+
+
+def _http(settings: Settings, dialer: IDialer, clock: IReactorTime, trust: Trust | None) -> IHealthCheck:
     return HTTPCheck(_question(settings), dialer, clock, settings.timeout, settings.port, trust)
 
 
@@ -89,9 +99,9 @@ def _question(settings: Settings) -> Question:
     )
 
 
-CHECKS: Mapping[str, Callable[[Settings, IDialer, IReactorTime, bytes | None], IHealthCheck]] = {
+CHECKS: Mapping[str, Callable[[Settings, IDialer, IReactorTime, Trust | None], IHealthCheck]] = {
     "tcp": _tcp,
     "http": _http,
-    "https": _https,
+    "https": _http,
 }
 """How each type of check is made."""
