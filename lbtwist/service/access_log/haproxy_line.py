@@ -7,8 +7,9 @@ import time
 from functools import lru_cache
 
 from lbtwist.model.access import NOT_REACHED, Access, End
-from lbtwist.service.access_log.json_line import MAX_TARGET
+from lbtwist.service.access_log.json_line import MAX_TARGET, REMEMBERED, THOUSANDTHS
 
+DONE = End.DONE
 STATES = {
     End.DONE: "--",
     End.RULE: "LR",
@@ -62,42 +63,69 @@ def _stage(record: Access) -> str:
 
 
 def _http(record: Access) -> str:
-    times = "/".join(map(_ms, (record.head, record.queue, record.connect, record.response, record.total)))
+    (
+        began,
+        _,
+        listener,
+        group,
+        server,
+        client,
+        _,
+        method,
+        _,
+        target,
+        version,
+        status,
+        _,
+        sent,
+        head,
+        queue,
+        connect,
+        response,
+        total,
+        retries,
+        _,
+        ours,
+        servers,
+        queued,
+        end,
+    ) = record
+    second = int(began)
+    before = "0/0/0" if head == queue == connect == 0 else f"{_ms(head)}/{_ms(queue)}/{_ms(connect)}"
+    request = b"%b %b HTTP/%b" % (method, target[:MAX_TARGET], version)
     return (
-        f"{_begin(record)} {times} {record.status or -1} {record.sent} - - {states(record)}--"
-        f' {_counts(record)} "{_request(record)}"\n'
+        f"{_client(client)} [{_second(second)}.{THOUSANDTHS[int((began - second) * 1000)]}]"
+        f" {_way(listener, group, server)} {before}/{_ms(response)}/{_ms(total)} {status or -1} {sent}"
+        f" - - {'--' if end is DONE else states(record)}-- {ours}/{ours}/{servers}/{servers}/{retries}"
+        f' 0/{queued} "{encoded(request.decode("latin-1")) if method else BAD_REQUEST}"\n'
     )
 
 
 def _tcp(record: Access) -> str:
-    times = "/".join(map(_ms, (record.queue, record.connect, record.total)))
-    return f"{_begin(record)} {times} {record.sent} {states(record)} {_counts(record)}\n"
-
-
-def _begin(record: Access) -> str:
     second = int(record.time)
-    client = record.client.replace("[", "").replace("]", "")
-    server = record.server or f"{record.group or record.listener}/{NO_SERVER}"
-    milliseconds = int((record.time - second) * 1000)
-    return f"{encoded(client)} [{_second(second)}.{milliseconds:03}] {record.listener} {_word(server)}"
-
-
-def _counts(record: Access) -> str:
-    """Connections of the process, the frontend, the backend and the server, retries, and the queues."""
     ours, servers = record.connections, record.at_server
-    return f"{ours}/{ours}/{servers}/{servers}/{record.retries} 0/{record.queued}"
+    return (
+        f"{_client(record.client)} [{_second(second)}.{THOUSANDTHS[int((record.time - second) * 1000)]}]"
+        f" {_way(record.listener, record.group, record.server)}"
+        f" {_ms(record.queue)}/{_ms(record.connect)}/{_ms(record.total)} {record.sent} {states(record)}"
+        f" {ours}/{ours}/{servers}/{servers}/{record.retries} 0/{record.queued}\n"
+    )
 
 
-def _request(record: Access) -> str:
-    if not record.method:
-        return BAD_REQUEST
-    target = record.target[:MAX_TARGET].decode("latin-1")
-    method, version = record.method.decode("latin-1"), record.version.decode("latin-1")
-    return encoded(f"{method} {target} HTTP/{version}")
+@lru_cache(REMEMBERED)
+def _client(client: str) -> str:
+    return encoded(client.replace("[", "").replace("]", ""))
+
+
+@lru_cache(REMEMBERED)
+def _way(listener: str, group: str, server: str) -> str:
+    return f"{listener} {_word(server or f'{group or listener}/{NO_SERVER}')}"
 
 
 def encoded(text: str) -> str:
     """What could end a field or a line is written in hexadecimal."""
+    if text.isascii() and text.isprintable() and '"' not in text and "#" not in text:
+        return text  # as nearly all are, and told in half the time
     return _ENCODED.sub(_hexadecimal, text)
 
 
@@ -112,8 +140,8 @@ def _word(text: str) -> str:
     return text if _WORD.fullmatch(text) else encoded(text).replace(" ", "#20")
 
 
-def _ms(seconds: float) -> str:
-    return "-1" if seconds == NOT_REACHED else str(int(seconds * 1000))
+def _ms(seconds: float) -> int:
+    return int(seconds * 1000) if seconds >= 0 else -1
 
 
 @lru_cache(64)

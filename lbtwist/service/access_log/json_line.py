@@ -20,7 +20,9 @@ _FINE = 100_000
 """Steps in which times are told: hundredths of a millisecond."""
 _TIMES = [f"{n / 100:.2f}" for n in range(10_000)]
 """How those below 100 ms are told. What did not come to pass is beyond either end."""
-_THOUSANDTHS = [f"{n:03}" for n in range(1000)]
+THOUSANDTHS = [f"{n:03}" for n in range(1000)]
+_AT_ONCE = '"head_ms":0.00,"queue_ms":0.00,"connect_ms":0.00,'
+"""Of a request whose head came in one piece, over a connection that was kept."""
 _KEYS = ("head_ms", "queue_ms", "connect_ms", "response_ms", "total_ms")
 
 
@@ -55,19 +57,21 @@ def json_line(record: Access) -> str:
     ) = record
     second = int(time)
     try:
+        way, request, answer = remembered[protocol, listener, group, server, method, host, version]
+    except KeyError:
+        way, request, answer = _told(protocol, listener, group, server, method, host, version)
+    try:
         times = (
-            f'"head_ms":{_TIMES[int(head * _FINE)]},"queue_ms":{_TIMES[int(queue * _FINE)]},'
-            f'"connect_ms":{_TIMES[int(connect * _FINE)]},"response_ms":{_TIMES[int(response * _FINE)]},'
-            f'"total_ms":{_TIMES[int(total * _FINE)]}'
+            f"{_AT_ONCE if head == queue == connect == 0 else _before(head, queue, connect)}"
+            f'"response_ms":{_TIMES[int(response * _FINE)]},"total_ms":{_TIMES[int(total * _FINE)]}'
         )
     except IndexError:
         times = _long_times(head, queue, connect, response, total)
     return (
-        f'{{"time":"{_second(second)}.{_THOUSANDTHS[int((time - second) * 1000)]}Z",'
-        f"{_way(protocol, listener, group, server)}{_client(client, real_client)}"
-        f"{_request(method[:MAX_NAME], host[:MAX_NAME])}"
-        f'{quoted(target[:MAX_TARGET].decode("latin-1"))},"version":"{version.decode("latin-1")}",'
-        f'"status":{status or "null"},"received":{received},"sent":{sent},{times},'
+        f'{{"time":"{_second(second)}.{THOUSANDTHS[int((time - second) * 1000)]}Z",'
+        f'{way}"client":{quoted(client)},"real_client":{quoted(real_client)},'
+        f"{request}{quoted(target[:MAX_TARGET].decode('latin-1'))}{answer}"
+        f'{status or "null"},"received":{received},"sent":{sent},{times},'
         f'"retries":{retries},"reused":{"true" if reused else "false"},"connections":{connections},'
         f'"server_connections":{at_server},"queued":{queued},"end":"{end._value_}"}}\n'
     )
@@ -79,23 +83,32 @@ def _long_times(*seconds: float) -> str:
     return ",".join(f'"{key}":{time}' for key, time in zip(_KEYS, told, strict=True))
 
 
+def _before(head: float, queue: float, connect: float) -> str:
+    """What it took to have a server. Raises IndexError where that is no time below 100 ms."""
+    return (
+        f'"head_ms":{_TIMES[int(head * _FINE)]},"queue_ms":{_TIMES[int(queue * _FINE)]},'
+        f'"connect_ms":{_TIMES[int(connect * _FINE)]},'
+    )
+
+
 @lru_cache(64)
 def _second(second: int) -> str:
     """ISO 8601 in UTC, without its fraction."""
     return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
-@lru_cache(REMEMBERED)
-def _way(protocol: str, listener: str, group: str, server: str) -> str:
-    return f'"protocol":"{protocol}","listener":"{listener}","group":"{group}","server":{quoted(server)},'
+remembered: dict[tuple[str, str, str, str, bytes, bytes, bytes], tuple[str, str, str]] = {}
+"""What stands before the client, the target and the status, of requests to one server for one host."""
 
 
-@lru_cache(REMEMBERED)
-def _client(client: str, real_client: str) -> str:
-    return f'"client":{quoted(client)},"real_client":{quoted(real_client)},'
-
-
-@lru_cache(REMEMBERED)
-def _request(method: bytes, host: bytes) -> str:
-    told = quoted(method.decode("latin-1")), quoted(host.decode("latin-1"))
-    return '"method":{},"host":{},"target":'.format(*told)
+def _told(
+    protocol: str, listener: str, group: str, server: str, method: bytes, host: bytes, version: bytes
+) -> tuple[str, str, str]:
+    way = f'"protocol":"{protocol}","listener":"{listener}","group":"{group}","server":{quoted(server)},'
+    verb, name, number = (quoted(each[:MAX_NAME].decode("latin-1")) for each in (method, host, version))
+    told = way, f'"method":{verb},"host":{name},"target":', f',"version":{number},"status":'
+    if len(method) + len(host) <= MAX_NAME:
+        if len(remembered) >= REMEMBERED:
+            remembered.clear()
+        remembered[protocol, listener, group, server, method, host, version] = told
+    return told

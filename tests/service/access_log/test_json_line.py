@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lbtwist.model.access import NOT_REACHED, End
-from lbtwist.service.access_log.json_line import MAX_NAME, MAX_TARGET, json_line
+from lbtwist.service.access_log.json_line import MAX_NAME, MAX_TARGET, REMEMBERED, json_line, remembered
 from tests.service.access_log.records import record
 
 
@@ -79,6 +79,18 @@ def test_every_word_for_an_end_is_told() -> None:
 def test_long_texts_are_cut() -> None:
     line = read(target=b"/" * 9000, host=b"h" * 9000, method=b"M" * 9000)
     assert (len(line["target"]), len(line["host"]), len(line["method"])) == (MAX_TARGET, MAX_NAME, MAX_NAME)
+
+
+def test_what_is_remembered_of_peers_is_bounded() -> None:
+    """By number, and each by its length."""
+    remembered.clear()
+    for number in range(REMEMBERED + 10):
+        assert read(host=b"%d.example" % number)["host"] == f"{number}.example"
+    assert 0 < len(remembered) <= REMEMBERED
+    before = len(remembered)
+    read(host=b"h" * MAX_NAME)
+    read(method=b"M" * MAX_NAME, host=b"")
+    assert len(remembered) == before + 1
 
 
 @given(st.binary(max_size=60), st.binary(max_size=60), st.text(max_size=20))
