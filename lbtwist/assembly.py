@@ -15,12 +15,13 @@ from twisted.logger import Logger
 
 from lbtwist.console.service import ConsoleService
 from lbtwist.errors import ConfigurationError
-from lbtwist.model.config import Config, ConsoleSettings, warnings
+from lbtwist.model.config import Config, ConsoleSettings
 from lbtwist.model.state.document import Setting
 from lbtwist.net.channel import Channel
 from lbtwist.net.generations import Generations
 from lbtwist.net.inherited import given
 from lbtwist.service.access_log.service import AccessLog
+from lbtwist.service.advice import warnings
 from lbtwist.service.balancer import LoadBalancer
 from lbtwist.service.filing import Filing
 from lbtwist.service.leftovers import Leftovers

@@ -74,17 +74,19 @@ class Options(usage.Options):
     def _load(self) -> Loaded:
         from lbtwist.errors import ConfigurationError
         from lbtwist.preflight import check_keys
+        from lbtwist.service.certificates import read_tls
         from lbtwist.service.loading import load
 
         try:
             loaded = load(self["config"])
             check_keys(loaded.config.console, lines=self["check"])
+            read_tls(loaded.config.listeners, {})
             return loaded
         except ConfigurationError as error:
             _leave(*map(str, error.problems))
 
     def _check(self, config: Config) -> NoReturn:
-        from lbtwist.model.config import warnings
+        from lbtwist.service.advice import warnings
 
         for warning in warnings(config):
             sys.stdout.write(f"warning: {warning}\n")

@@ -28,6 +28,7 @@ from lbtwist.interfaces import IDataPlane, IDataPlaneObserver
 from lbtwist.model.address import Address
 from lbtwist.model.config import Config, GroupSettings, ListenerSettings, Part
 from lbtwist.model.drain import Because, Cause
+from lbtwist.model.listener_tls import ListenerTLS
 from lbtwist.model.network import within
 from lbtwist.model.plane import EVERYTHING
 from lbtwist.model.reference import Reference
@@ -37,6 +38,7 @@ from lbtwist.net.budget import Budget
 from lbtwist.net.pipes import Pipes
 from lbtwist.net.sockets import ListeningSockets
 from lbtwist.service.capacity import capacity, pipe_limit
+from lbtwist.service.certificates import read_tls
 from lbtwist.service.cookie_secret import CookieSecret
 from lbtwist.service.draining import Drains, RunningDrain
 from lbtwist.service.events import Events
@@ -92,9 +94,11 @@ class LoadBalancer(MultiService):
         budget: Budget | None = None,
         pipes: Pipes | None = None,
     ) -> None:
-        """Raises ConfigurationError where what the groups' settings name can't be made."""
+        """Raises ConfigurationError where what the groups' settings name can't be made, or files of
+        listeners are not what they should be."""
         super().__init__()
         makers.check(config.server_groups)
+        tls = read_tls(config.listeners, {})
         self.makers = makers
         self.config = config
         """The settings in force: the file's, and over them what was set live."""
@@ -173,7 +177,7 @@ class LoadBalancer(MultiService):
         for name, group in config.server_groups.items():
             self.add_group(name, group)
         for name, listener in config.listeners.items():
-            self.adopt(self.listener(name, listener))
+            self.adopt(self.listener(name, listener, tls.get(name)))
 
     def add_group(self, name: str, settings: GroupSettings) -> ServerGroup:
         """A server group; it registers its servers when it is started, at once in a running balancer."""
@@ -190,10 +194,11 @@ class LoadBalancer(MultiService):
 
         group.retire(because, emptied)
 
-    def listener(self, name: str, settings: ListenerSettings) -> Listener:
-        """A listener that is not yet one of ours, so that it can be bound before anything is changed."""
+    def listener(self, name: str, settings: ListenerSettings, tls: ListenerTLS | None) -> Listener:
+        """A listener that is not yet one of ours, so that it can be bound before anything is changed; `tls`
+        is what its files hold."""
         number = next(self._numbers)
-        return Listener(number, name, settings, self.plane, self.drains, lambda: self.name)
+        return Listener(number, name, settings, self.plane, self.drains, lambda: self.name, tls)
 
     def adopt(self, listener: Listener) -> None:
         """Make it ours; it starts at once in a running balancer."""

@@ -11,6 +11,7 @@ from twisted.logger import Logger
 from lbtwist.interfaces import IDataPlane
 from lbtwist.model.config import ListenerSettings, RuleSettings
 from lbtwist.model.drain import Because, Cause
+from lbtwist.model.listener_tls import ListenerTLS
 from lbtwist.model.plane import ListenerPolicy, Scope
 from lbtwist.model.receipt import Receipt
 from lbtwist.model.routing import Rule
@@ -36,11 +37,14 @@ class Listener(Service):
         plane: IDataPlane,
         drains: Drains,
         proxy_name: Callable[[], str],
+        tls: ListenerTLS | None = None,
     ) -> None:
-        """`proxy_name` is what the load balancer is called at present."""
+        """`proxy_name` is what the load balancer is called at present, `tls` what the files of the settings
+        hold."""
         self.number = number
         self.name = name
         self.settings = settings
+        self.tls = tls
         self.accepting = False
         self.disabled = False
         """An operator wants it to accept nothing."""
@@ -92,10 +96,11 @@ class Listener(Service):
         super().stopService()
         return self.stop_accepting()
 
-    def reconfigure(self, settings: ListenerSettings) -> None:
-        """Other limits, groups or rules from now on, at the same endpoint; no connection is touched
-        (rule 73)."""
+    def reconfigure(self, settings: ListenerSettings, tls: ListenerTLS | None = None) -> None:
+        """Other limits, groups, rules or certificates from now on, at the same endpoint; no connection is
+        touched (rule 73)."""
         self.settings = settings
+        self.tls = tls
         if not self.disabled:
             self._plane.serve(self._policy())
 
@@ -133,6 +138,7 @@ class Listener(Service):
             header_timeout=settings.header_timeout,
             tunnel_timeout=settings.tunnel_timeout,
             proxy_name=self._proxy_name().encode(),
+            proxy_protocol=settings.proxy_protocol,
             trusted_proxies=settings.trusted_proxies,
             allow=settings.allow,
             deny=settings.deny,
@@ -140,6 +146,8 @@ class Listener(Service):
             client_rate=Rate(settings.rate.per_client, settings.rate.per_client_burst),
             total_rate=Rate(settings.rate.total, settings.rate.total_burst),
             rules=rules_of(settings),
+            tls=self.tls,
+            handshake_timeout=settings.handshake_timeout,
         )
 
     def _serves(self, _: None) -> None:

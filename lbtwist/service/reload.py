@@ -9,13 +9,16 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.logger import Logger
 
 from lbtwist.errors import BindError, ConfigurationError, Problem, Refused
-from lbtwist.model.config import Config, GroupSettings, ListenerSettings, Part, warnings
+from lbtwist.model.config import Config, GroupSettings, ListenerSettings, Part
 from lbtwist.model.config.changes import Changes, KeyPath
 from lbtwist.model.config.words import dotted
 from lbtwist.model.drain import Because
+from lbtwist.model.listener_tls import ListenerTLS
 from lbtwist.model.merge import Servers
 from lbtwist.model.registration import Origin
+from lbtwist.service.advice import warnings
 from lbtwist.service.balancer import LoadBalancer
+from lbtwist.service.certificates import read_tls
 from lbtwist.service.doings import doings, overruled, with_servers
 from lbtwist.service.group import ServerGroup
 from lbtwist.service.last_word import EVERYTHING, said_before, spoken_of, take_back
@@ -137,12 +140,12 @@ async def apply(
     changed while running.
     """
     old = balancer.config
-    changed = check_applicable(balancer, new)
-    opened = await _open_listeners(balancer, new)
+    changed, tls = check_applicable(balancer, new)
+    opened = await _open_listeners(balancer, new, tls)
     balancer.name = new.load_balancer.name
     balancer.follow_limits(new)
     done = list(_apply_groups(balancer, new, changed, because, spoken))
-    done += await _apply_listeners(balancer, new, opened, because)
+    done += await _apply_listeners(balancer, new, opened, tls, because)
     done += _retire_groups(balancer, old, new, because)
     if new.load_balancer != old.load_balancer:
         done.append("load_balancer changed")
@@ -179,13 +182,22 @@ def _wins(loaded: Loaded) -> bool:
     return loaded.config.load_balancer.on_reload == "file"
 
 
-def check_applicable(balancer: LoadBalancer, new: Config) -> Mapping[str, GroupSettings]:
-    """The groups that are new, or have other settings. Raises ConfigurationError where `new` can't be
-    applied, whether or not its endpoints are free."""
+class Applicable(NamedTuple):
+    """What there is to apply."""
+
+    groups: Mapping[str, GroupSettings]
+    """Those that are new, or have other settings."""
+    tls: Mapping[str, ListenerTLS]
+    """What the files of listeners hold now."""
+
+
+def check_applicable(balancer: LoadBalancer, new: Config) -> Applicable:
+    """Raises ConfigurationError where `new` can't be applied, whether or not its endpoints are free."""
     _check_fixed(balancer.config, new)
     changed = _changed(balancer.config, new)
     balancer.makers.check(changed)
-    return changed
+    known = {name: listener.tls for name, listener in balancer.listeners.items()}
+    return Applicable(changed, read_tls(new.listeners, known))
 
 
 def _check_fixed(old: Config, new: Config) -> None:
@@ -212,7 +224,9 @@ def _changed(old: Config, new: Config) -> dict[str, GroupSettings]:
     }
 
 
-async def _open_listeners(balancer: LoadBalancer, new: Config) -> dict[str, Listener]:
+async def _open_listeners(
+    balancer: LoadBalancer, new: Config, tls: Mapping[str, ListenerTLS]
+) -> dict[str, Listener]:
     """Bind every endpoint that is new, before anything is changed.
 
     Where the addresses overlap the old one is closed first, and opened again if a new one fails.
@@ -226,7 +240,7 @@ async def _open_listeners(balancer: LoadBalancer, new: Config) -> dict[str, List
             for other in _overlapping(balancer, new, settings):
                 closed.append(other)
                 await other.stop_accepting()
-            opened[name] = balancer.listener(name, settings)
+            opened[name] = balancer.listener(name, settings, tls.get(name))
             opened[name].bind()
     except BindError as error:
         for listener in opened.values():
@@ -313,7 +327,11 @@ def _follow_servers(
 
 
 async def _apply_listeners(
-    balancer: LoadBalancer, new: Config, opened: dict[str, Listener], because: Because
+    balancer: LoadBalancer,
+    new: Config,
+    opened: dict[str, Listener],
+    tls: Mapping[str, ListenerTLS],
+    because: Because,
 ) -> list[str]:
     done = []
     for name, listener in list(balancer.listeners.items()):
@@ -321,8 +339,11 @@ async def _apply_listeners(
             await balancer.retire(listener, because)
             done.append(f"listener {name} at {listener.settings.endpoint} removed")
         elif listener.settings != new.listeners[name] or _renamed(balancer, listener):
-            listener.reconfigure(new.listeners[name])
+            listener.reconfigure(new.listeners[name], tls.get(name))
             done.append(f"listener {name} changed")
+        elif listener.tls != tls.get(name):
+            listener.reconfigure(listener.settings, tls.get(name))
+            done.append(f"listener {name} has other certificates")
     for name, listener in opened.items():
         balancer.adopt(listener)
         done.append(f"listener {name} at {listener.settings.endpoint} added")
@@ -331,7 +352,7 @@ async def _apply_listeners(
 
 def _renamed(balancer: LoadBalancer, listener: Listener) -> bool:
     """The load balancer has another name, which requests and responses tell (RFC 9110, section 7.6.3)."""
-    return listener.settings.protocol == "http" and balancer.name != balancer.config.load_balancer.name
+    return listener.settings.speaks_http and balancer.name != balancer.config.load_balancer.name
 
 
 def _retire_groups(balancer: LoadBalancer, old: Config, new: Config, because: Because) -> list[str]:

@@ -42,7 +42,7 @@ async def _disable(balancer: LoadBalancer, name: str, because: Because) -> None:
 async def _enable(balancer: LoadBalancer, name: str) -> None:
     listener = find(balancer, name, disabled=False)
     _check_running(balancer)
-    fresh = balancer.listener(name, listener.settings)
+    fresh = balancer.listener(name, listener.settings, listener.tls)
     try:
         fresh.bind()
     except BindError as error:

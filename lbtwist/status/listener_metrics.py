@@ -80,6 +80,6 @@ def _of_listener(balancer: LoadBalancer, figures: Figures, listener: Listener) -
     yield from (TURNED_AWAY.of(n, name, reason) for reason, n in counted.refused.items())
     yield RECEIVED.of(tally.received, name)
     yield SENT.of(tally.sent, name)
-    if settings.protocol == "http":
+    if settings.speaks_http:
         for code, count in zip(CLASSES, counted.responses, strict=True):
             yield RESPONSES.of(count, name, code)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lbtwist.model.config.group import GroupSettings
-from lbtwist.model.config.protocol import HTTP, INSIDE
 from lbtwist.model.config.schema import Config, ListenerSettings
 from lbtwist.model.config.words import dotted
 from lbtwist.model.duration import plain_number
@@ -24,7 +23,7 @@ def _of_listeners(config: Config) -> Iterator[str]:
         where = dotted(("listeners", name))
         yield from _of_rules(where, listener)
         yield from _of_clients(where, listener)
-        if INSIDE[listener.protocol] == HTTP:
+        if listener.speaks_http:
             for group in listener.groups:
                 yield from _of_requests(where, listener, group, config.server_groups[group])
 

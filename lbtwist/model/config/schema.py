@@ -194,8 +194,15 @@ class ListenerDefaults(Table):
     tunnel_timeout: Annotated[float, seconds(1, 86400)] = key(
         "http: a WebSocket is closed when no byte moved either way for so long.", 3600.0
     )
+    proxy_protocol: Annotated[bool, boolean()] = key(
+        "Whether each connection begins with a PROXY header, version 1 or 2, that tells of the client "
+        "(proxy-protocol.md). It is needed from `trusted_proxies`, and any other is closed.",
+        False,
+    )
     trusted_proxies: Annotated[tuple[Network, ...], NETWORKS] = key(
-        "http: who is believed in what its X-Forwarded-* fields tell of clients.", ()
+        "Who is believed in what it tells of clients: by PROXY headers with `proxy_protocol`, and with http "
+        "by X-Forwarded-* fields.",
+        (),
     )
     certificates: tuple[CertificateSettings, ...] = key("tls, https: what it proves itself with.", ())
     client_auth: Annotated[ClientAuth, member_of(ClientAuth)] = key(
@@ -230,6 +237,16 @@ class ListenerSettings(ListenerDefaults):
     protocol: Annotated[str, LISTENER_PROTOCOL] = key(_SPOKEN)
 
     @property
+    def speaks_http(self) -> bool:
+        """Requests come to it, with TLS or without."""
+        return INSIDE[self.protocol] == HTTP
+
+    @property
+    def has_tls(self) -> bool:
+        """Clients speak TLS with it."""
+        return self.protocol in WITH_TLS
+
+    @property
     def groups(self) -> tuple[str, ...]:
         """Every server group that it uses, its own first and then those of its rules, each once."""
         named = (rule.server_group for rule in self.rules)
@@ -239,9 +256,9 @@ class ListenerSettings(ListenerDefaults):
     def _with_keys_of_protocol(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """The keys of another protocol would be refused when they are read again."""
         written: dict[str, Any] = write(self)
-        if INSIDE[self.protocol] != HTTP:
+        if not self.speaks_http:
             written = without(written, HTTP_LISTENER)
-        return written if self.protocol in WITH_TLS else without(written, TLS_LISTENER)
+        return written if self.has_tls else without(written, TLS_LISTENER)
 
 
 class Config(Table):

@@ -5,11 +5,12 @@ from __future__ import annotations
 from twisted.internet.defer import Deferred
 
 from lbtwist.errors import ConfigurationError, Refused
-from lbtwist.model.config import warnings
+from lbtwist.service.advice import warnings
 from lbtwist.service.balancer import LoadBalancer
+from lbtwist.service.renewal import renew
 from lbtwist.service.verbs.preview import DRY_RUN
 from lbtwist.service.verbs.taking_out import LOGGED_REASON
-from lbtwist.service.verbs.verb import Call, Result, Role, Verb
+from lbtwist.service.verbs.verb import Call, Kind, Parameter, Result, Role, Verb
 
 
 def diff(call: Call) -> Deferred[Result]:
@@ -47,10 +48,14 @@ async def _checked(balancer: LoadBalancer) -> Result:
     )
 
 
-def reload(call: Call, dry_run: bool = False, reason: str = "") -> Deferred[Result]:
-    """Read the file again and apply what changed in it, whole or not at all."""
+def reload(call: Call, what: str = "", dry_run: bool = False, reason: str = "") -> Deferred[Result]:
+    """Read the file again and apply what changed in it, whole or not at all; or no more than the
+    certificates of listeners."""
     balancer: LoadBalancer = call.balancer
-    reading = balancer.filing.preview_reload() if dry_run else balancer.reload()
+    if what:
+        reading = renew(balancer, call.caller.name, dry_run)
+    else:
+        reading = balancer.filing.preview_reload() if dry_run else balancer.reload()
     return reading.addCallback(lambda changed: Result(changed or ["nothing has changed"]))
 
 
@@ -69,6 +74,10 @@ VERBS = (
         reload,
         "Reads the file again and applies what changed in it.",
         Role.OPERATE,
-        (DRY_RUN, LOGGED_REASON),
+        (
+            Parameter("what", Kind.TEXT, "only the certificates of listeners", choices=("certificates",)),
+            DRY_RUN,
+            LOGGED_REASON,
+        ),
     ),
 )

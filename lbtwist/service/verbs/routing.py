@@ -85,7 +85,7 @@ def _http_listener(balancer: LoadBalancer, name: str) -> Listener:
     listener = balancer.listeners.get(name)
     if listener is None:
         raise Refused(f"there is no listener {name}; there is: {', '.join(balancer.listeners) or 'none'}")
-    if listener.settings.protocol != "http":
+    if not listener.settings.speaks_http:
         raise Refused(
             f"listener {name} is {listener.settings.protocol}: all its connections go to"
             f" {listener.settings.server_group}; `why SERVER` tells why one gets them, or why not"

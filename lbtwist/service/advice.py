@@ -1,0 +1,14 @@
+"""What an operator should know about a configuration that is in force, or could be."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from lbtwist.model import config as settings
+from lbtwist.model.config import Config
+from lbtwist.service import certificates
+
+
+def warnings(config: Config) -> list[str]:
+    """Those of its keys, and those of the files that it names, each naming its key. Blocks on the disk."""
+    return [*settings.warnings(config), *certificates.warnings(config.listeners, datetime.now(UTC))]
