@@ -93,6 +93,10 @@ class IDataPlane(Interface):
     def figures() -> Figures:
         """What it has counted beside the tallies, of each listener, group and registration that it knows."""
 
+    def turned_away(number: int) -> Mapping[str, int]:
+        """Clients that the entrance of that listener has turned away, by the reason; none where it is not
+        known."""
+
     def when_empty(scope: Scope) -> Deferred[None]:
         """Fires when `scope` has no live connection: at once where it has none.
 

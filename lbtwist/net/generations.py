@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain, count
@@ -108,6 +109,11 @@ class Generations:
         """Those of an older generation are a second old at most, and all that it counted before the
         upgrade is among them."""
         return sum((mirror.figures() for mirror in self.mirrors), self.own.figures() + self.past.figures)
+
+    def turned_away(self, number: int) -> Mapping[str, int]:
+        known = [each.turned_away(number) for each in (self.own, self.past)]
+        known += [mirror.turned_away(number) for mirror in self.mirrors]
+        return sum(map(Counter, known), Counter[str]())
 
     def when_empty(self, scope: Scope) -> Deferred[None]:
         return Deferred.fromCoroutine(self._emptiness(scope))

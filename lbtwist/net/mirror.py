@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 
@@ -104,6 +105,11 @@ class Mirror:
         known = self._registrations if scope.kind is ScopeKind.REGISTRATION else self._listeners
         counted = (known.get(number) for number in self._own(scope))
         return sum(filter(None, counted), Tally())
+
+    def turned_away(self, number: int) -> Mapping[str, int]:
+        """Of a listener, by the reason, as it last told."""
+        told = (self._figures.listeners.get(own) for own in self._own(Scope.listener(number)))
+        return sum((Counter(each.refused) for each in told if each), Counter())
 
     def when_empty(self, scope: Scope) -> Deferred[None]:
         """Fires when it has told that nothing of the scope is live."""

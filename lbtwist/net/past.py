@@ -37,6 +37,11 @@ class Past:
             return Tally()
         return sum((self._listeners.get(number, Tally()) for number in scope.numbers), Tally())
 
+    def turned_away(self, number: int) -> Mapping[str, int]:
+        """Of a listener, by the reason."""
+        counted = self.figures.listeners.get(number)
+        return counted.refused if counted else {}
+
     def forget(self, scope: Scope) -> None:
         """What there was of a listener is counted no more but in all."""
         if scope.kind is ScopeKind.LISTENER:

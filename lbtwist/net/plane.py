@@ -148,6 +148,10 @@ class DataPlane:
             failures={n: dict(ledger.failures) for n, ledger in self._registrations.items() if ledger.failed},
         )
 
+    def turned_away(self, number: int) -> Mapping[str, int]:
+        frontend = self._frontends.get(number)
+        return frontend.refusals.value() if frontend else {}
+
     def when_empty(self, scope: Scope) -> Deferred[None]:
         return Deferred.fromCoroutine(self._emptiness(scope))
 

@@ -116,6 +116,18 @@ def test_rule_75_figures_of_both_are_told_together() -> None:
     assert figures.failures == {12: {"refused": 1}, 22: {"refused": 1}}
 
 
+def test_rule_75_clients_that_both_have_turned_away_are_told_together(bench: Bench) -> None:
+    bench.old.listeners[OLD_WEB] = ListenerFigures(refused={"denied": 3, "client_rate": 1})
+    bench.new.listeners[NEW_WEB] = ListenerFigures(refused={"denied": 1})
+    bench.clock.advance(SLOW)
+    assert bench.plane.turned_away(NEW_WEB) == {"denied": 4, "client_rate": 1}
+    bench.theirs[0].end()
+    bench.clock.advance(INTERVAL)
+    bench.plane.remove(bench.mirror)
+    assert bench.plane.turned_away(NEW_WEB) == {"denied": 4, "client_rate": 1}, "it stays"
+    assert bench.plane.turned_away(99) == {}
+
+
 def test_rule_75_what_the_older_one_counted_before_the_upgrade_counts_at_once() -> None:
     bench = Bench()
     bench.old.groups["app"] = GroupFigures(retries=7, queue=1)

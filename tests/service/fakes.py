@@ -220,6 +220,9 @@ class FakeDataPlane:
             {number: dict(reasons) for number, reasons in self._failures.items()},
         )
 
+    def turned_away(self, number: int) -> Mapping[str, int]:
+        return self.listeners.get(number, ListenerFigures()).refused
+
     def when_empty(self, scope: Scope) -> Deferred[None]:
         if not self._live(scope):
             return succeed(None)

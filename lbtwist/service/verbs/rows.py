@@ -28,6 +28,8 @@ RULED_LISTENER_COLUMNS = (
     "received", "sent",
 )  # fmt: skip
 """As many, or they would not all have room on 80 columns."""
+BYTES = ("received", "sent")
+"""The last columns of both: they give way to those that were turned away, where there are some."""
 GROUP_COLUMNS = (
     "group",
     "protocol",
@@ -76,16 +78,21 @@ def listener_row(balancer: LoadBalancer, listener: Listener) -> Row:
         "connections": tally.live,
         "total": tally.total,
         "refused": tally.failed,
+        "turned_away": dict(balancer.plane.turned_away(listener.number)),
         "received": tally.received,
         "sent": tally.sent,
     }
 
 
 def listeners_result(balancer: LoadBalancer, listeners: Iterable[Listener]) -> Result:
-    """These listeners, with a column of the groups that their rules reach where they do."""
+    """These listeners, with a column of the groups that their rules reach where they do, and of the clients
+    that their entrances have turned away."""
     table = [listener_row(balancer, listener) for listener in listeners]
     by_rules = any(row["rule_groups"] for row in table)
-    return Result(table, columns=RULED_LISTENER_COLUMNS if by_rules else LISTENER_COLUMNS)
+    columns: tuple[str, ...] = RULED_LISTENER_COLUMNS if by_rules else LISTENER_COLUMNS
+    if any(row["turned_away"] for row in table):
+        columns = (*columns[: -len(BYTES)], "turned_away")
+    return Result(table, columns=columns)
 
 
 def group_row(balancer: LoadBalancer, group: ServerGroup) -> Row:

@@ -9,6 +9,7 @@ import pytest
 import lbtwist
 from lbtwist.console.render import Page, as_json, as_text
 from lbtwist.errors import Refused, UsageError
+from lbtwist.model.figures import ListenerFigures
 from lbtwist.model.plane import Ending
 from lbtwist.service.verbs import looking, membership, rows, taking_out
 from tests.service.bench import WALL, Bench
@@ -74,6 +75,7 @@ def test_listeners(bench: Bench) -> None:
         "connections": 1,
         "total": 1,
         "refused": 0,
+        "turned_away": {},
         "received": 10,
         "sent": 200,
     }
@@ -95,6 +97,16 @@ def test_listeners_tell_which_other_groups_their_rules_reach(bench: Bench) -> No
     assert result.columns == rows.RULED_LISTENER_COLUMNS
     assert set(result.columns) <= set(result.data[0])
     assert tuple(looking.status(bench.call()).data["listeners"][0]) == result.columns
+
+
+def test_listeners_tell_whom_their_entrances_have_turned_away(bench: Bench) -> None:
+    web = bench.balancer.listeners["web"]
+    bench.plane.listeners[web.number] = ListenerFigures(refused={"denied": 2, "client_rate": 1})
+    result = looking.listeners(bench.call())
+    assert result.data[0]["turned_away"] == {"denied": 2, "client_rate": 1}
+    assert result.columns == (*rows.LISTENER_COLUMNS[:-2], "turned_away")
+    assert rows.LISTENER_COLUMNS[-2:] == rows.RULED_LISTENER_COLUMNS[-2:] == rows.BYTES
+    assert looking.status(bench.call()).data["listeners"][0]["turned_away"]["denied"] == 2
 
 
 def test_groups(bench: Bench) -> None:
