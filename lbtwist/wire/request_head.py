@@ -31,6 +31,8 @@ _UNDERSTOOD = understood(
     HOP_BY_HOP | FRAMING | FORWARDED | {b"host", b"cookie", b"via", b"expect", b"trailer", b"http2-settings"}
 )
 _VERSIONS = frozenset({b"1.1", b"1.0"})
+# In any letters: some servers take `connect` for CONNECT, and what follows for what is tunnelled. For
+# the same reason there is no `head`: whether a body answers it, two readers could tell in two ways.
 _REFUSED_METHODS = frozenset({b"TRACE", b"CONNECT"})
 _NONE: Sequence[bytes] = ()
 _NOTHING_YET = (b"", b"\r")
@@ -140,8 +142,11 @@ def _read(match: re.Match[bytes], name: bytes, strict_path: bool) -> RequestHead
 def _refuse_line(method: bytes, version: bytes) -> None:
     if version not in _VERSIONS:
         raise BadMessage(505, "not HTTP/1.0 or HTTP/1.1")
-    if method in _REFUSED_METHODS:
+    spelled = method.upper()
+    if spelled in _REFUSED_METHODS:
         raise BadMessage(405, "TRACE or CONNECT")
+    if spelled == b"HEAD" and method != spelled:
+        raise BadMessage(400, "HEAD in other letters")
 
 
 def _authority(hosts: Sequence[bytes], version: bytes) -> bytes:
