@@ -69,5 +69,9 @@ class BadMessage(LBError):
 class BadProxyHeader(LBError):
     """A connection does not begin with a header of the PROXY protocol, or with a bad one.
 
-    Its text, the reason, is one of a few, and repeats nothing of what came.
+    `reason` is one of a few words, which metrics count by.
     """
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(reason)

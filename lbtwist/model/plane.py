@@ -59,6 +59,8 @@ class Rotation:
     """Idle connections to each member that are kept for the next requests (http)."""
     keepalive_timeout: float = 4.0
     """Seconds that one is kept."""
+    send_proxy: int = 0
+    """Version of the PROXY header that each connection to a member begins with; 0: it has none."""
     error_status: int = 500
     """The answer to a request that is cut before its response began (rule 6)."""
     websocket_close: int = 1001
@@ -92,6 +94,8 @@ class ListenerPolicy:
     """WebSocket: seconds without a byte either way."""
     proxy_name: bytes = b"lbtwist"
     """Our own name in Via."""
+    proxy_protocol: bool = False
+    """Whether each connection is a trusted proxy's, and begins with a PROXY header."""
     trusted_proxies: tuple[Network, ...] = ()
     """Who is believed in what it tells of clients."""
     allow: tuple[Network, ...] = ()

@@ -12,6 +12,8 @@ from lbtwist.net.dialing import DialFailure, IDial, IDialer
 from lbtwist.net.rotation import GroupRotation
 from lbtwist.net.sweep import Sweep
 from lbtwist.net.tls.dialing import TLSDialer
+from lbtwist.wire.proxy_ends import Ends
+from lbtwist.wire.proxy_header import proxy_header
 
 
 class IDispatched(Protocol):
@@ -24,6 +26,10 @@ class IDispatched(Protocol):
     @property
     def cookie(self) -> bytes:
         """What its persistence cookie says; empty where it has none."""
+
+    @property
+    def ends(self) -> Ends:
+        """Those of its client's connection, where servers are told of them."""
 
     def reuse(self, member: Member) -> bool:
         """Go on over an idle connection to `member`, where there is one; then this dispatch is over.
@@ -61,6 +67,7 @@ class Dispatch:
         "_dial",
         "_dialed_at",
         "_waiting",
+        "introduces",
     )
 
     def __init__(
@@ -86,6 +93,8 @@ class Dispatch:
         self._dial: IDial | None = None
         self._dialed_at = 0.0
         self._waiting = False
+        self.introduces = False
+        """The server that was dialled last is told of the client before anything else."""
 
     @property
     def number(self) -> int:
@@ -179,7 +188,12 @@ class Dispatch:
         self._dialed_at = self._sweep.seconds()
         trust = self._group.trust
         dialer = self._dialer if trust is None else TLSDialer(self._dialer, trust, self._sweep)
-        self._dial = dialer.dial(member.address, self._connected, self._timeout, self._failed)
+        first = self._introduction(self._group.rotation.send_proxy)
+        self._dial = dialer.dial(member.address, self._connected, self._timeout, self._failed, first)
+
+    def _introduction(self, version: int) -> bytes:
+        self.introduces = version > 0
+        return proxy_header(version, self._client.ends) if version else b""
 
     def _wait(self) -> None:
         self._waiting = True

@@ -14,6 +14,10 @@ class Kept(Protocol):
     used: float
     """When its last response ended, on the monotonic clock."""
 
+    @property
+    def owner(self) -> object | None:
+        """The one client that it may serve; None where it may serve any."""
+
     def dismiss(self) -> None:
         """Close it: it has lost its place here."""
 
@@ -25,14 +29,19 @@ class IdleConnections:
         self._budget = budget or Budget()
         self._by_member: dict[int, list[Kept]] = {}
 
-    def take(self, number: int, since: float) -> Kept | None:
-        """One of member `number` that was used at `since` or later; None where there is none."""
-        waiting = self._by_member.get(number)
-        if not waiting or waiting[-1].used < since:
-            return None
-        taken = waiting.pop()
-        self._budget.spare.pop(taken, None)
-        return taken
+    def take(self, number: int, since: float, owner: object | None = None) -> Kept | None:
+        """One of member `number` and of `owner` that was used at `since` or later; None where there is
+        none."""
+        waiting = self._by_member.get(number, [])
+        for place in range(len(waiting) - 1, -1, -1):
+            taken = waiting[place]
+            if taken.used < since:
+                break
+            if taken.owner is owner:
+                del waiting[place]
+                self._budget.spare.pop(taken, None)
+                return taken
+        return None
 
     def put(self, number: int, connection: Kept, limit: int) -> None:
         """Keep it for member `number`; over the `limit` the one used longest ago has to go."""

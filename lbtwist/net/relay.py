@@ -5,6 +5,7 @@ from __future__ import annotations
 from twisted.internet.interfaces import IAddress
 
 from lbtwist.model.plane import ConnectionView, CutBy, Ending, Member
+from lbtwist.net.carried import ends_of
 from lbtwist.net.dispatch import Dispatch
 from lbtwist.net.end import End
 from lbtwist.net.frontend import Frontend
@@ -13,6 +14,7 @@ from lbtwist.net.pair import Pair
 from lbtwist.net.rotation import GroupRotation
 from lbtwist.net.sockaddr import shown
 from lbtwist.net.splice import splice
+from lbtwist.wire.proxy_ends import Ends
 
 UNUSED = "closed before any byte was passed"
 """Why a connection to a server has failed that was made."""
@@ -71,6 +73,11 @@ class Relay(Pair):
     @property
     def client(self) -> End:
         return self._client
+
+    @property
+    def ends(self) -> Ends:
+        """IDispatched."""
+        return ends_of(self.peer, self._client.transport)
 
     def connected(self, end: End) -> None:
         """An end has its transport: a client is dispatched, a server is joined to it."""

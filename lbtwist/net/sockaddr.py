@@ -41,6 +41,20 @@ def address_of(sockaddr: Any) -> SocketAddress:
     return IPv6Address("TCP", *sockaddr)
 
 
+def told_of(address: Address) -> SocketAddress:
+    """`address` as Twisted has them; a Unix socket's path may be empty."""
+    if address.port is None:
+        return UNIXAddress(os.fsencode(address.host) or None)
+    return (IPv6Address if address.is_ipv6 else IPv4Address)("TCP", address.host, address.port)
+
+
+def plain(address: object) -> Address:
+    """An address of Twisted's as it is told of; that of a Unix socket without a name has an empty path."""
+    if isinstance(address, IPv4Address | IPv6Address):
+        return Address(address.host, address.port)
+    return Address(os.fsdecode(address.name) if isinstance(address, UNIXAddress) and address.name else "")
+
+
 def host_of(address: object) -> str:
     """The IP address of one of Twisted's; empty where it has none (a Unix socket)."""
     return address.host if isinstance(address, IPv4Address | IPv6Address) else ""
@@ -62,10 +76,15 @@ def lent(fd: int, use: Callable[[socket.SocketType], T]) -> T:
 def shown(address: object) -> str:
     """An address of Twisted's as people write it: `10.0.0.1:80`, `[::1]:80`, `unix:/path`."""
     if isinstance(address, UNIXAddress):
-        return f"unix:{os.fsdecode(address.name)}" if address.name else "unix"
+        return f"unix:{_printable(os.fsdecode(address.name))}" if address.name else "unix"
     if isinstance(address, IPv4Address | IPv6Address):
         return str(Address(address.host, address.port))
     return str(address)
+
+
+def _printable(path: str) -> str:
+    """What a peer has for its path may be any bytes: no line of a log is to be made of them."""
+    return path if path.isprintable() else path.encode("unicode_escape").decode("ascii")
 
 
 def send_fin(borrowed: socket.SocketType) -> None:

@@ -167,6 +167,10 @@ class SocketTransport(SendingSide):
             self._peer = address_of(lent(self._fd, socket.SocketType.getpeername))
         return cast(IPv4Address, self._peer)
 
+    def stand_for(self, peer: SocketAddress, host: SocketAddress) -> None:
+        """Give these addresses as the peer's and its own: those of a connection that comes through this."""
+        self._peer, self._host = peer, host
+
     def getTcpNoDelay(self) -> bool:
         return self._option(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 

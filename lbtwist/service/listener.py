@@ -12,6 +12,7 @@ from lbtwist.interfaces import IDataPlane
 from lbtwist.model.config import ListenerSettings, RuleSettings
 from lbtwist.model.drain import Because, Cause
 from lbtwist.model.listener_tls import ListenerTLS
+from lbtwist.model.name_rule import NameRule
 from lbtwist.model.plane import ListenerPolicy, Scope
 from lbtwist.model.receipt import Receipt
 from lbtwist.model.routing import Rule
@@ -146,6 +147,8 @@ class Listener(Service):
             client_rate=Rate(settings.rate.per_client, settings.rate.per_client_burst),
             total_rate=Rate(settings.rate.total, settings.rate.total_burst),
             rules=rules_of(settings),
+            name_rules=name_rules_of(settings),
+            hello_timeout=settings.hello_timeout,
             tls=self.tls,
             handshake_timeout=settings.handshake_timeout,
         )
@@ -159,8 +162,21 @@ class Listener(Service):
 
 
 def rules_of(settings: ListenerSettings) -> tuple[Rule, ...]:
-    """The rules of a listener, as they are matched."""
-    return tuple(map(_rule, settings.rules))
+    """The rules of a listener on requests, as they are matched."""
+    return tuple(map(_rule, settings.rules)) if settings.speaks_http else ()
+
+
+def name_rules_of(settings: ListenerSettings) -> tuple[NameRule, ...]:
+    """Those on ClientHellos."""
+    return tuple(map(_name_rule, settings.rules)) if settings.protocol == "tcp" else ()
+
+
+def _name_rule(settings: RuleSettings) -> NameRule:
+    return NameRule(
+        server_name=(settings.server_name or "").encode(),
+        alpn=tuple(name.encode() for name in settings.alpn or ()),
+        group=settings.server_group or "",
+    )
 
 
 def _rule(settings: RuleSettings) -> Rule:

@@ -26,7 +26,7 @@ _HEAD = struct.Struct("!12sBBH")
 _INET, _INET6, _UNIX = struct.Struct("!4s4sHH"), struct.Struct("!16s16sHH"), struct.Struct("!108s108s")
 _FORMS: Mapping[int, struct.Struct] = {INET: _INET, INET6: _INET6, UNIX: _UNIX}
 _TLV = struct.Struct("!BH")
-_BAD = "bad PROXY header"
+_BAD = "bad_proxy_header"
 
 
 def read_binary(data: bytes) -> tuple[Ends | None, int] | None:
@@ -38,7 +38,7 @@ def read_binary(data: bytes) -> tuple[Ends | None, int] | None:
     if command not in (LOCAL, PROXY) or (command == PROXY and not _is_family(family)):
         raise BadProxyHeader(_BAD)
     if size > MAX_BINARY:
-        raise BadProxyHeader("PROXY header too long")
+        raise BadProxyHeader("proxy_header_too_long")
     if len(data) < size:
         return None
     ends = None if command == LOCAL or family == UNSPEC else _read_block(data[:size], family)
@@ -87,7 +87,7 @@ def _check_extras(header: bytes, at: int) -> None:
 
 def _check_sum(header: bytes, at: int) -> None:
     if crc32c(header[:at] + bytes(4) + header[at + 4 :]) != int.from_bytes(header[at : at + 4]):
-        raise BadProxyHeader("PROXY header with a wrong checksum")
+        raise BadProxyHeader("wrong_proxy_checksum")
 
 
 def _ipv4_ends(source: bytes, destination: bytes, source_port: int, destination_port: int) -> Ends:

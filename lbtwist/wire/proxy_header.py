@@ -13,7 +13,7 @@ from lbtwist.wire.proxy_binary import SIGNATURE, binary_header, read_binary
 from lbtwist.wire.proxy_ends import Ends
 from lbtwist.wire.proxy_text import BEGINNING, read_text, text_header
 
-NO_HEADER = "no PROXY header"
+NO_HEADER = "no_proxy_header"
 
 _WRITERS: Mapping[int, Callable[[Ends | None], bytes]] = {1: text_header, 2: binary_header}
 

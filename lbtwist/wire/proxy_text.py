@@ -24,7 +24,7 @@ def read_text(data: bytes) -> tuple[Ends | None, int] | None:
     if at >= 0:
         return _read_line(data[:at]), at + 2
     if len(data) >= MAX_TEXT:
-        raise BadProxyHeader("PROXY header too long")
+        raise BadProxyHeader("proxy_header_too_long")
     return None
 
 
@@ -47,7 +47,7 @@ def _read_line(line: bytes) -> Ends | None:
                 return Ends(*map(_address, (parse(source), parse(destination)), ports))
             except ValueError:
                 break
-    raise BadProxyHeader("bad PROXY header")
+    raise BadProxyHeader("bad_proxy_header")
 
 
 def _address(host: str, port: str) -> Address:

@@ -89,7 +89,6 @@ def test_wrong_values_of_a_listener(line: str, message: str) -> None:
         "request_timeout = 60",
         "header_timeout = 10",
         "tunnel_timeout = 60",
-        "trusted_proxies = []",
         "rules = []",
     ],
 )

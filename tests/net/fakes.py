@@ -317,6 +317,8 @@ class FakeDialer:
         self.answers: dict[Address, tuple[Outcome, float]] = {}
         self.dialled: list[Address] = []
         """All addresses that were dialled, in order."""
+        self.firsts: list[bytes] = []
+        """What was to be sent first, of each dial."""
         self.wires: list[Wire] = []
         """All connections that were made, in order; their client is the one who dialled."""
         self._clock = clock
@@ -336,6 +338,7 @@ class FakeDialer:
         first: bytes = b"",
     ) -> IDial:
         self.dialled.append(address)
+        self.firsts.append(first)
         outcome, after = self.answers.get(address, (DialFailure("refused"), 0.0))
         if after > timeout:
             outcome, after = TIMED_OUT, timeout

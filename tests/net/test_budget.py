@@ -27,6 +27,7 @@ class Kept:
     """A server's connection without a request."""
 
     used = 1.0
+    owner = None
 
     def __init__(self) -> None:
         self.dismissed = False

@@ -7,11 +7,14 @@ from typing import Any
 import pytest
 from twisted.internet.task import Clock
 
+from lbtwist.model.address import Address
 from lbtwist.model.plane import Member, Rotation
 from lbtwist.net.dialing import DialFailure
 from lbtwist.net.dispatch import Dispatch
 from lbtwist.net.rotation import GroupRotation
 from lbtwist.net.sweep import Sweep
+from lbtwist.wire.proxy_ends import Ends
+from lbtwist.wire.proxy_header import proxy_header
 from tests.net.bench import address_of, make_scheduler, member
 from tests.net.fakes import FakeDialer
 from tests.net.recorder import HalfCloseable
@@ -25,6 +28,7 @@ class Client:
     def __init__(self, house: House, host: str, tried: tuple[int, ...] = ()) -> None:
         self.client_host = host
         self.cookie = b""
+        self.ends = Ends(Address(host, 50_000), Address("192.0.2.2", 80))
         self.events: list[object] = []
         """`("server", 1)`, `("failed", 2, "refused")`, `"none"`."""
         self.house = house
@@ -117,6 +121,27 @@ def test_who_fails_is_told_and_the_next_is_tried() -> None:
     house.settle()
     assert client.events == [("failed", 1, "failed"), ("failed", 2, "refused"), ("server", 3)]
     house.assert_quiet()
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_each_server_that_is_tried_is_told_of_the_client_first(version: int) -> None:
+    house = House(member(1), member(2), send_proxy=version)
+    house.fail(1)
+    house.serve(2)
+    client = house.client("198.51.100.7")
+    house.settle()
+    assert client.events == [("failed", 1, "failed"), ("server", 2)]
+    assert house.dialer.firsts == [proxy_header(version, client.ends)] * 2
+    assert client.dispatch.introduces
+
+
+def test_without_send_proxy_servers_are_told_nothing() -> None:
+    house = House(member(1))
+    house.serve(1)
+    client = house.client()
+    house.settle()
+    assert house.dialer.firsts == [b""]
+    assert not client.dispatch.introduces
 
 
 @pytest.mark.parametrize("retries", [0, 1, 3])

@@ -6,10 +6,11 @@ from lbtwist.net.idle import IdleConnections
 
 
 class Kept:
-    """An idle connection that was used at `used`."""
+    """An idle connection that was used at `used`, of `owner` alone where there is one."""
 
-    def __init__(self, used: float) -> None:
+    def __init__(self, used: float, owner: object | None = None) -> None:
         self.used = used
+        self.owner = owner
         self.dismissed = False
 
     def dismiss(self) -> None:
@@ -69,3 +70,17 @@ def test_rule_15_those_of_who_leaves_are_dismissed() -> None:
     assert (leaves.dismissed, stays.dismissed) == (True, False)
     assert idle.take(1, 0.0) is None
     assert idle.take(2, 0.0) is stays
+
+
+def test_one_that_has_an_owner_is_nobody_elses_and_an_owner_has_no_other() -> None:
+    idle = IdleConnections()
+    alice, bob = object(), object()
+    hers, anybodys, his = Kept(1.0, alice), Kept(2.0), Kept(3.0, bob)
+    for each in (hers, anybodys, his):
+        idle.put(1, each, 10)
+    assert idle.take(1, 0.0) is anybodys
+    assert idle.take(1, 0.0) is None
+    assert idle.take(1, 1.5, alice) is None, "it was used before"
+    assert idle.take(1, 0.0, alice) is hers
+    assert idle.take(1, 0.0, alice) is None
+    assert idle.take(1, 0.0, bob) is his

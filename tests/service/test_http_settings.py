@@ -70,6 +70,7 @@ def test_the_policy_of_an_http_listener() -> None:
         + WEB
         + "idle_timeout = 1\nconnect_timeout = 2\nmax_connections = 3\nrequest_timeout = 4\n"
         + "header_timeout = 5\ntunnel_timeout = 6\ntrusted_proxies = ['10.0.0.0/8']\n"
+        + "proxy_protocol = true\n"
         + "allow = ['10.0.0.0/8']\ndeny = ['10.0.0.0/24']\nmax_connections_per_client = 7\n"
         + "rate = { per_client = 8, per_client_burst = 9, total = 1.5, total_burst = 11 }\n"
         + rules
@@ -87,6 +88,7 @@ def test_the_policy_of_an_http_listener() -> None:
         header_timeout=5.0,
         tunnel_timeout=6.0,
         proxy_name=b"edge",
+        proxy_protocol=True,
         trusted_proxies=(parse_network("10.0.0.0/8"),),
         allow=(parse_network("10.0.0.0/8"),),
         deny=(parse_network("10.0.0.0/24"),),

@@ -25,8 +25,8 @@ LONGEST = ":".join(["ffff"] * 8)
 BLOCK4 = bytes([192, 168, 0, 1, 192, 168, 0, 11]) + struct.pack("!HH", 56324, 443)
 BLOCK6 = bytes.fromhex("20010db8" + "00" * 11 + "01" + "20010db8" + "00" * 11 + "11") + BLOCK4[8:]
 BLOCK_UNIX = struct.pack("108s108s", b"/run/a", b"\0abstract")
-BAD, TOO_LONG, NO_HEADER = "bad PROXY header", "PROXY header too long", "no PROXY header"
-WRONG_SUM = "PROXY header with a wrong checksum"
+BAD, TOO_LONG, NO_HEADER = "bad_proxy_header", "proxy_header_too_long", "no_proxy_header"
+WRONG_SUM = "wrong_proxy_checksum"
 
 
 def binary(family: int, block: bytes = b"", command: int = 0x21, length: int | None = None) -> bytes:

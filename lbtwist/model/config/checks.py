@@ -9,12 +9,13 @@ from lbtwist.model.config.document import Finding
 from lbtwist.model.config.group_checks import check_groups
 from lbtwist.model.config.inherit import table, tables
 from lbtwist.model.config.protocol import WITH_TLS
-from lbtwist.model.config.rules import OUTCOMES
+from lbtwist.model.config.rule_keys import on_hellos
+from lbtwist.model.config.rules import OF_CONNECTIONS, OF_REQUESTS, OUTCOMES
 from lbtwist.model.config.schema import KEY_FILES, ConsoleSettings, StatusSettings
 from lbtwist.model.config.table import KeyPath, Table
 from lbtwist.model.config.words import did_you_mean, dotted, joined, listed
 from lbtwist.model.config.written import where_of_listener
-from lbtwist.model.endpoint import Endpoint, parse_endpoint
+from lbtwist.model.endpoint import Endpoint, EndpointKind, parse_endpoint
 from lbtwist.model.listener_tls import ClientAuth
 from lbtwist.model.shown import shown
 
@@ -52,6 +53,7 @@ def _check_listeners(document: Mapping[str, Any], written: Mapping[str, Any]) ->
             yield Finding(path, _no_group(group, groups))
         yield from _check_rules(name, listener, groups, written)
         yield from _check_tls(name, listener, written)
+        yield from _check_proxies(name, listener, written)
 
 
 def _check_rules(
@@ -59,13 +61,18 @@ def _check_rules(
 ) -> Iterator[Finding]:
     rules = listener.get("rules")
     path = where_of_listener(written, name, ("rules",))
+    one, of = (
+        ("connection", OF_CONNECTIONS)
+        if on_hellos(rules, path, listener.get("protocol"))
+        else ("request", OF_REQUESTS)
+    )
     for index, rule in enumerate(rules if isinstance(rules, list) else ()):
         if not isinstance(rule, dict):
             continue
         found = [key for key in OUTCOMES if key in rule]
         if len(found) != 1:
-            said = f"has {joined(found)}" if found else "does nothing with a request"
-            yield Finding((*path, index), f"{said}: exactly one of {joined(OUTCOMES)} is needed")
+            said = f"has {joined(found)}" if found else f"does nothing with a {one}"
+            yield Finding((*path, index), f"{said}: exactly one of {joined(of)} is needed")
         if isinstance(group := rule.get("server_group"), str) and group not in groups:
             yield Finding((*path, index, "server_group"), _no_group(group, groups))
 
@@ -80,6 +87,16 @@ def _check_tls(name: str, listener: dict[str, Any], written: Mapping[str, Any]) 
     if auth in (ClientAuth.OPTIONAL, ClientAuth.REQUIRE) and not listener.get("client_ca"):
         path = where_of_listener(written, name, ("client_ca",))
         yield Finding(path, f"is required with client_auth = {shown(auth)}")
+
+
+def _check_proxies(name: str, listener: dict[str, Any], written: Mapping[str, Any]) -> Iterator[Finding]:
+    if listener.get("proxy_protocol") is not True or listener.get("trusted_proxies"):
+        return
+    if not any(
+        read.kind is EndpointKind.UNIX for _, _, read in _read_endpoint("", (), listener.get("endpoint"))
+    ):
+        path = where_of_listener(written, name, ("proxy_protocol",))
+        yield Finding(path, "needs trusted_proxies: the networks of those whose headers are believed")
 
 
 def _no_group(group: str, groups: list[str]) -> str:

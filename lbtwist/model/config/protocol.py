@@ -24,10 +24,10 @@ HTTP_LISTENER: tuple[KeyPath, ...] = (
     ("request_timeout",),
     ("header_timeout",),
     ("tunnel_timeout",),
-    ("trusted_proxies",),
-    ("rules",),
 )
 """The keys of a listener that only http has."""
+TCP_LISTENER: tuple[KeyPath, ...] = (("hello_timeout",),)
+"""Those that only tcp has."""
 TLS_LISTENER: tuple[KeyPath, ...] = (
     ("certificates",),
     ("client_auth",),

@@ -32,6 +32,8 @@ from lbtwist.model.config.protocol import (
     INSIDE,
     LISTENER_PROTOCOL,
     TCP,
+    TCP_LISTENER,
+    TLS,
     TLS_LISTENER,
     WITH_TLS,
 )
@@ -227,7 +229,14 @@ class ListenerDefaults(Table):
     cipher_suites: Annotated[tuple[str, ...], some_of(*CIPHER_SUITES)] = key(
         "tls, https: which of these may be used with TLS 1.3.", CIPHER_SUITES, otherwise="all"
     )
-    rules: tuple[RuleSettings, ...] = key("http: where else requests go; the first that matches counts.", ())
+    hello_timeout: Annotated[float, seconds(0.1, 300)] = key(
+        "tcp: with rules, how long a client has for its ClientHello; one that has said nothing goes on then, "
+        "as one that asks for no name (server-name.md).",
+        10.0,
+    )
+    rules: tuple[RuleSettings, ...] = key(
+        "http, https, tcp: where else requests, or connections, go; the first that matches counts.", ()
+    )
 
 
 class ListenerSettings(ListenerDefaults):
@@ -258,6 +267,10 @@ class ListenerSettings(ListenerDefaults):
         written: dict[str, Any] = write(self)
         if not self.speaks_http:
             written = without(written, HTTP_LISTENER)
+        if self.protocol != TCP:
+            written = without(written, TCP_LISTENER)
+        if self.protocol == TLS:
+            written = without(written, (("rules",),))
         return written if self.has_tls else without(written, TLS_LISTENER)
 
 

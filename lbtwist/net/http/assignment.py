@@ -15,6 +15,7 @@ from lbtwist.net.http.server import ServerConnection
 from lbtwist.net.live import ILive, Ledger
 from lbtwist.net.rotation import GroupRotation
 from lbtwist.wire.cookie import cookie, tying_cookie
+from lbtwist.wire.proxy_ends import Ends
 from lbtwist.wire.request_head import RequestHead
 
 if TYPE_CHECKING:
@@ -63,6 +64,11 @@ class Assignment:
         self._member: Member | None = None
         self._server: ServerConnection | None = None
         self._lease: Ledger | None = None
+
+    @property
+    def ends(self) -> Ends:
+        """IDispatched."""
+        return self._client.ends
 
     def reuse(self, member: Member) -> bool:
         """IDispatched."""
@@ -124,7 +130,8 @@ class Assignment:
         if self._new_only:
             return None
         since = EVER if self._repeatable else self._frontend.seconds() - REPEATABLE_WITHIN
-        server = self._group.idle.take(member.number, since)
+        owner = self._client if self._group.rotation.send_proxy else None
+        server = self._group.idle.take(member.number, since, owner)
         assert server is None or isinstance(server, ServerConnection)
         return server
 

@@ -11,12 +11,14 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from lbtwist.errors import BadMessage
+from lbtwist.net.carried import ends_of
 from lbtwist.net.end import IEndTransport
 from lbtwist.net.http.deadline import Deadline
 from lbtwist.net.http.exchange import Exchange
 from lbtwist.net.http.frontend import HttpFrontend
 from lbtwist.net.http.linger import LINGER, Lingering
 from lbtwist.net.http.logged import LoggedExchange
+from lbtwist.net.http.server import ServerConnection
 from lbtwist.net.logged import turn_away
 from lbtwist.net.pair import CLOSE_TIMEOUT
 from lbtwist.net.sending import queued
@@ -25,6 +27,7 @@ from lbtwist.wire.answer import answer
 from lbtwist.wire.body import BodyReader, body_reader
 from lbtwist.wire.forwarded import Hop, client_address
 from lbtwist.wire.onward import onward_request
+from lbtwist.wire.proxy_ends import Ends
 from lbtwist.wire.repeated import Repeated, Rewritten
 from lbtwist.wire.request_head import RequestHead, parse_request_head
 
@@ -48,6 +51,8 @@ class ClientConnection(Protocol):
         self.deadline = Deadline(frontend.sweep)
         self.tie = (b"", 0.0)
         """The persistence cookie that it was last given here, and when."""
+        self.servers: set[ServerConnection] = set()
+        """Those that were told of this client, and serve no other."""
         self._frontend = frontend
         self._hop: Hop | None = None
         self._exchange: Exchange | None = None
@@ -71,6 +76,11 @@ class ClientConnection(Protocol):
         if not self._address:
             self._address = shown(self._peer)
         return self._address
+
+    @property
+    def ends(self) -> Ends:
+        """Of its connection, as servers may be told."""
+        return ends_of(self._peer, self.transport)
 
     @property
     def held(self) -> bool:
@@ -132,6 +142,7 @@ class ClientConnection(Protocol):
         self._frontend.clients.depart(self)
         if exchange is not None:
             exchange.client_gone()
+        self._part_with_servers()
 
     def stream(self) -> None:
         """The server is there: the body goes to it as it comes."""
@@ -196,6 +207,7 @@ class ClientConnection(Protocol):
         self._read = _drop
         self.deadline.stop()
         self.transport.unregisterProducer()
+        self._part_with_servers()
         return self.transport, self._buffer
 
     def leave(self) -> None:
@@ -235,6 +247,10 @@ class ClientConnection(Protocol):
 
     def stopProducing(self) -> None:
         """It is closed; `connectionLost` follows."""
+
+    def _part_with_servers(self) -> None:
+        for server in list(self.servers):
+            server.expire()
 
     def _read_head(self, data: bytes) -> None:
         self._buffer += data

@@ -106,8 +106,9 @@ class Exchange(Assignment):
 
     def server_protocol(self, member: Member) -> ServerConnection:
         """IDispatched."""
+        owner = self._client if self._dispatch and self._dispatch.introduces else None
         self._assign(member, self)
-        return ServerConnection(member, self._group, self._frontend.sweep, self)
+        return ServerConnection(member, self._group, self._frontend.sweep, self, owner)
 
     def no_server(self) -> None:
         """IDispatched. 502 or 504 when one was tried, else 503."""

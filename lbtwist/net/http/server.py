@@ -24,6 +24,7 @@ from lbtwist.wire.response_head import SWITCHING, parse_response_head
 from lbtwist.wire.trailers import passed_trailers
 
 if TYPE_CHECKING:
+    from lbtwist.net.http.client import ClientConnection
     from lbtwist.net.http.exchange import Exchange
 
 
@@ -36,7 +37,15 @@ class ServerConnection(Protocol):
 
     transport: IEndTransport
 
-    def __init__(self, member: Member, group: GroupRotation, sweep: Sweep, exchange: Exchange) -> None:
+    def __init__(
+        self,
+        member: Member,
+        group: GroupRotation,
+        sweep: Sweep,
+        exchange: Exchange,
+        owner: ClientConnection | None = None,
+    ) -> None:
+        """The server was told that it is of `owner` alone, where there is one."""
         self.fresh = True
         """No response has ended on it yet."""
         self.answering = False
@@ -44,6 +53,9 @@ class ServerConnection(Protocol):
         self.held = False
         """Bytes for it wait in our memory, because it does not take them."""
         self.used = 0.0
+        self.owner = owner
+        if owner is not None:
+            owner.servers.add(self)
         self._member = member
         self._group = group
         self._deadline = Deadline(sweep)
@@ -71,7 +83,7 @@ class ServerConnection(Protocol):
     def dataReceived(self, data: bytes) -> None:
         exchange = self._exchange
         if exchange is None:
-            self._expire()  # a byte that no request asked for
+            self.expire()  # a byte that no request asked for
             return
         self.answering = True
         if self._body is None:
@@ -82,6 +94,8 @@ class ServerConnection(Protocol):
 
     def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
         self._deadline.stop()
+        if self.owner is not None:
+            self.owner.servers.discard(self)
         exchange, self._exchange = self._exchange, None
         if exchange is None:
             self._group.idle.remove(self._member.number, self)
@@ -98,7 +112,7 @@ class ServerConnection(Protocol):
         self.fresh = False
         if self._paused:
             self.resume()
-        self._deadline.watch(self._group.rotation.keepalive_timeout, self._expire)
+        self._deadline.watch(self._group.rotation.keepalive_timeout, self.expire)
         self.used = self._deadline.since
         self._group.keep(self._member.number, self)
 
@@ -152,8 +166,9 @@ class ServerConnection(Protocol):
         self._exchange = None
         self._deadline.rest()
 
-    def _expire(self) -> None:
-        """Idle for too long; its deadline is only looked at then, not stopped with each request."""
+    def expire(self) -> None:
+        """Idle for too long, or for nobody any more; its deadline is only looked at then, not stopped with
+        each request."""
         if self._exchange is not None:
             return
         self._group.idle.remove(self._member.number, self)
