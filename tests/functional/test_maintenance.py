@@ -133,7 +133,7 @@ def test_probe_tells_what_is_wrong_in_steps(tmp_path: Path, watch: Watch) -> Non
         expected: Mapping[str, tuple[int, str, list[str]]] = {
             "well": (DONE, "status 200", ["connect", "tls", "response"]),
             "wrong": (REFUSED, "status 404 not in 200-399", ["connect", "tls", "response"]),
-            "late": (REFUSED, "TLS: certificate expired", ["connect"]),
+            "late": (REFUSED, "certificate has expired", ["connect"]),
             "nobody": (REFUSED, "refused", []),
             "silence": (REFUSED, "timed out after 0.5 s", []),
         }

@@ -9,9 +9,11 @@ import pytest
 from twisted.internet.task import Clock
 
 from lbtwist.model.address import Address
+from lbtwist.model.server_tls import ServerTLS
 from lbtwist.service.probes.http import HTTPCheck
 from lbtwist.service.probes.question import CodeRange
 from lbtwist.service.probes.registry import CHECKS, make_check
+from lbtwist.service.probes.tcp import TCPCheck
 from tests.certificates import authority
 from tests.net.fakes import FakeDialer
 from tests.service.probes.peers import Peer, got, settle
@@ -56,14 +58,45 @@ def test_http_asks_and_judges_as_is_set() -> None:
     assert [(one.passed, one.drain_requested) for one in found] == [(True, True)]
 
 
-def test_https_alone_verifies() -> None:
+def trusted(type: str, tls: ServerTLS | None, host: str = "", ca: bytes | None = None) -> ServerTLS | None:
+    """Whom a check of that type believes."""
     clock = Clock()
-    dialer = FakeDialer(clock)
-    plain, secure = (make_check(Settings(type), dialer, clock) for type in ("http", "https"))
-    assert isinstance(plain, HTTPCheck)
-    assert isinstance(secure, HTTPCheck)
-    assert plain.trust is None
-    assert secure.trust is not None
+    check = make_check(Settings(type, host=host), FakeDialer(clock), clock, ca, tls)
+    assert isinstance(check, HTTPCheck | TCPCheck)
+    return check.trust.settings if check.trust else None
+
+
+@pytest.mark.parametrize("type", CHECKS)
+def test_checks_of_a_group_with_tls_go_by_its_settings(type: str) -> None:
+    tls = ServerTLS(verify=False, name="app.internal")
+    assert trusted(type, tls, "www.example.com") == tls
+
+
+@pytest.mark.parametrize("type", ["tcp", "http"])
+def test_those_of_another_group_are_without_tls(type: str) -> None:
+    assert trusted(type, None) is None
+
+
+@pytest.mark.parametrize(
+    ("host", "name"),
+    [
+        ("", ""),
+        ("www.example.com", "www.example.com"),
+        ("www.example.com:8443", "www.example.com"),
+        ("10.0.0.1:8443", "10.0.0.1"),
+        ("[::1]:8443", "::1"),
+        ("[::1]", "::1"),
+    ],
+)
+def test_https_of_another_group_asks_for_the_certificate_of_its_host(host: str, name: str) -> None:
+    assert trusted("https", None, host) == ServerTLS(name=name)
+
+
+def test_https_has_authorities_of_its_own_where_they_are_given() -> None:
+    pem = authority().pem
+    assert trusted("https", None, ca=pem) == ServerTLS(authorities=pem)
+    assert trusted("https", ServerTLS(name="app.internal"), ca=pem) == ServerTLS(True, pem, "app.internal")
+    assert trusted("http", ServerTLS(), ca=pem) == ServerTLS()
 
 
 def test_another_type_is_refused() -> None:
