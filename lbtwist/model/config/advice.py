@@ -37,7 +37,8 @@ def _of_rules(where: str, listener: ListenerSettings) -> Iterator[str]:
     last = next((index for index, rule in enumerate(listener.rules) if rule.matches_all), None)
     if last is not None:
         for index in range(last + 1, len(listener.rules)):
-            yield f"{where}.rules[{index}]: is never reached: rules[{last}] matches every request"
+            what = "request" if listener.speaks_http else "connection"
+            yield f"{where}.rules[{index}]: is never reached: rules[{last}] matches every {what}"
 
 
 def _of_requests(where: str, listener: ListenerSettings, name: str, group: GroupSettings) -> Iterator[str]:

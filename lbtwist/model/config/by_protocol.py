@@ -17,9 +17,11 @@ from lbtwist.model.config.protocol import (
     INSIDE,
     PROTOCOLS,
     TCP,
+    TCP_LISTENER,
     TLS_LISTENER,
     WITH_TLS,
 )
+from lbtwist.model.config.rule_keys import with_own_rules
 from lbtwist.model.config.table import KeyPath
 from lbtwist.model.config.words import dotted, joined, quoted
 from lbtwist.model.config.written import own, stands, where, without
@@ -46,10 +48,10 @@ class ByProtocol:
     def read(self, document: Mapping[str, Any]) -> dict[str, Any]:
         """`document`, whose tables have what they inherit, with the protocol of each group said, and with
         the keys that each protocol has."""
-        users = _users(document)
         listeners = {
             name: self._listener(name, values) for name, values in tables(document.get("listeners")).items()
         }
+        users = _users(listeners)
         groups = {
             name: self._group(name, values, users.get(name, []))
             for name, values in tables(document.get("server_groups")).items()
@@ -68,9 +70,13 @@ class ByProtocol:
         if inside == TCP:
             self._refuse(("listeners", name), HTTP_LISTENER, protocol, (HTTP, HTTPS))
             values = without(values, HTTP_LISTENER)
+        if protocol != TCP:
+            self._refuse(("listeners", name), TCP_LISTENER, protocol, (TCP,))
+            values = without(values, TCP_LISTENER)
         if protocol not in WITH_TLS:
             self._refuse(("listeners", name), TLS_LISTENER, protocol, WITH_TLS)
             values = without(values, TLS_LISTENER)
+        values = with_own_rules(name, values, self._written, self._findings)
         return {"idle_timeout": IDLE_TIMEOUTS[inside], **values}
 
     def _group(self, name: str, values: dict[str, Any], users: list[_User]) -> dict[str, Any]:
@@ -135,24 +141,24 @@ def _replaced(document: Mapping[str, Any], name: str, entries: dict[str, Any]) -
     return {name: {**document[name], **entries}} if entries else {}
 
 
-def _users(document: Mapping[str, Any]) -> dict[str, list[_User]]:
+def _users(listeners: Mapping[str, dict[str, Any]]) -> dict[str, list[_User]]:
     """Who uses each group, by its name."""
     users: dict[str, list[_User]] = {}
-    for name, listener in tables(document.get("listeners")).items():
+    for name, listener in listeners.items():
         protocol = _inside(listener.get("protocol"))
-        for group, via in _groups(listener, protocol):
+        for group, via in _groups(listener):
             users.setdefault(group, []).append(_User(f"{dotted(('listeners', name))}{via}", protocol))
     return users
 
 
-def _groups(listener: dict[str, Any], protocol: str | None) -> Iterator[tuple[str, str]]:
+def _groups(listener: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """The groups that a listener names, each once, and by what."""
     seen = set()
     if isinstance(group := listener.get("server_group"), str):
         seen.add(group)
         yield group, ""
     rules = listener.get("rules")
-    for index, rule in enumerate(rules if isinstance(rules, list) and protocol != TCP else ()):
+    for index, rule in enumerate(rules if isinstance(rules, list) else ()):
         group = table(rule).get("server_group")
         if isinstance(group, str) and group not in seen:
             seen.add(group)
