@@ -7,7 +7,7 @@ PYTHON ?= $(shell for python in python3.11 python3; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test lint bench clean
+.PHONY: help demo test lint bench torture clean
 .NOTPARALLEL:
 
 help:  ## This list
@@ -25,13 +25,18 @@ test: lint  ## Everything that must pass before a commit
 lint: $(STAMP)  ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy lbtwist tests benchmarks
+	$(BIN)/mypy lbtwist tests benchmarks torture
 
 CASES :=
 ROUNDS := 3
 
 bench: $(STAMP)  ## Beside haproxy and nginx, in minutes: make bench CASES="tcp http-kept" ROUNDS=5
 	$(BIN)/python -m benchmarks $(CASES) --rounds $(ROUNDS)
+
+SCENARIOS :=
+
+torture: $(STAMP)  ## Under load and fault, beside haproxy and nginx, ten minutes: make torture SCENARIOS="B E"
+	$(BIN)/python -m torture $(SCENARIOS)
 
 clean:  ## Remove whatever `make` and the tools have made
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

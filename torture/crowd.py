@@ -1,0 +1,71 @@
+"""Clients that ask again and again at a steady rate, while something is done to what they ask."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import time
+
+from torture.client import Address, Client
+from torture.fates import Asked
+
+SLOW = "/slow/100"
+KINDS = ("/small",) * 12 + ("/chunked", "/large", SLOW)
+"""What is asked for by GET, each as often as it stands here."""
+POSTS = 5
+"""One in so many requests is a POST."""
+BODY = bytes(range(256)) * 80
+
+
+class Crowd:
+    """`kept` clients on connections that are kept and `closing` ones, `rate` requests a second in all."""
+
+    def __init__(self, address: Address, rate: float, kept: int = 32, closing: int = 16) -> None:
+        self.asked: list[Asked] = []
+        self._address = address
+        self._pause = (kept + closing) / rate
+        self._clients = [(Client(address), number < kept) for number in range(kept + closing)]
+        self._over = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def idle_cuts(self) -> int:
+        """Kept connections that were closed while nothing was asked on them."""
+        return sum(client.idle_cuts for client, _ in self._clients)
+
+    @property
+    def waiting(self) -> int:
+        """Clients that have not ended yet."""
+        return sum(not task.done() for task in self._tasks)
+
+    def start(self) -> None:
+        """Begin to ask."""
+        self._tasks = [
+            asyncio.create_task(self._run(client, keep, random.Random(number)))
+            for number, (client, keep) in enumerate(self._clients)
+        ]
+
+    async def stop(self) -> None:
+        """Ask nothing more, and wait for what is under way. Raises what a client should not meet."""
+        self._over.set()
+        await asyncio.gather(*self._tasks)
+        for client, _ in self._clients:
+            client.close()
+
+    async def _run(self, client: Client, keep: bool, chance: random.Random) -> None:
+        due = time.monotonic() + chance.random() * self._pause
+        while not await self._over_within(due - time.monotonic()):
+            due = max(due + self._pause, time.monotonic())
+            if chance.randrange(POSTS):
+                asked = await client.ask(chance.choice(KINDS), keep=keep)
+            else:
+                body = BODY[: chance.randrange(len(BODY))]
+                asked = await client.ask("/post", body, chunked=chance.random() < 0.3, keep=keep)
+            self.asked.append(asked)
+
+    async def _over_within(self, seconds: float) -> bool:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, seconds)):
+                await self._over.wait()
+        return self._over.is_set()

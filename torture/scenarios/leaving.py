@@ -1,0 +1,129 @@
+"""D: the load balancer ends. Further ones: during a reload and a drain, and with every server drained."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import time
+from typing import ClassVar
+
+from torture.client import Client
+from torture.fates import Asked, Fate
+from torture.scenarios.scenario import Scenario
+from torture.site import Site
+
+LATEST = 3.0
+"""Seconds after the last answer within which it has ended; rule 71 takes up to two of them."""
+
+
+async def begun(site: Site, count: int, path: str) -> list[asyncio.Task[Asked]]:
+    """So many requests, each on a connection of its own, which a server has by now."""
+    asking = [asyncio.create_task(Client(site.proxy.web).ask(path, keep=False)) for _ in range(count)]
+    await asyncio.sleep(0.5)
+    return asking
+
+
+async def refused_soon(site: Site) -> bool:
+    """A new connection is refused, within a second."""
+    until = time.monotonic() + 1
+    while time.monotonic() < until:
+        try:
+            _, writer = await asyncio.open_connection(*site.proxy.web)
+        except ConnectionRefusedError:
+            return True
+        writer.close()
+        await asyncio.sleep(0.02)
+    return False
+
+
+class GracefulStop(Scenario):
+    """Rule 70: what is in flight is answered whole, what is new is refused, and then it ends."""
+
+    letter = "D"
+    title = "graceful stop with responses in flight"
+    crowded = False
+
+    async def fault(self, site: Site) -> None:
+        drip = f"/drip/{site.sizes.drips}/100"
+        asking = await begun(site, site.sizes.in_flight, drip)
+        site.terminate()
+        site.must(await refused_soon(site), "new connections were not refused")
+        site.must(site.proxy.running, "it ended before the responses did")
+        site.asked += await asyncio.gather(*asking)
+        whole = sum(each.well for each in site.asked)
+        took = await site.proxy.ended()
+        site.tell(f"{whole} whole, ended {took * 1e3:.0f} ms after the last")
+        site.must(took < LATEST, f"it ended {took:.1f} s after the last response")
+        if site.ours is not None:
+            site.must(site.ours.status == 0, f"its exit status was {site.ours.status}")
+
+
+class AtOnce(Scenario):
+    """A reload, a drain and a shutdown, each while the others are under way, in every order."""
+
+    letter = "at-once"
+    title = "reload, drain and shutdown during each other"
+    peers = False
+    order: ClassVar[tuple[str, ...]] = ("reload", "drain", "shutdown")
+
+    def __init__(self) -> None:
+        self._drains: list[asyncio.Task[None]] = []
+
+    async def fault(self, site: Site) -> None:
+        asking = await begun(site, 20, f"/drip/{site.sizes.drips}/100")
+        for step in self.order:
+            self._do(step, site)
+            await asyncio.sleep(0.02)
+        site.asked += await asyncio.gather(*asking)
+        await site.proxy.ended()
+        await asyncio.gather(*self._drains)
+        site.tell(", ".join(self.order))
+        site.must(site.lbtwist.status == 0, f"its exit status was {site.lbtwist.status}")
+
+    def _do(self, step: str, site: Site) -> None:
+        if step == "reload":
+            site.lbtwist.write()
+            site.lbtwist.hang_up()
+        elif step == "drain":
+            self._drains.append(asyncio.create_task(_drained(site)))
+        else:
+            site.terminate()
+
+
+async def _drained(site: Site) -> None:
+    """The console may be closed by then, and the verb be refused: it is about what becomes of requests."""
+    with contextlib.suppress(Exception):
+        await site.proxy.drain("ecs01")
+
+
+def orders() -> list[type[AtOnce]]:
+    """`AtOnce`, for each order."""
+    return [
+        type("AtOnceIn", (AtOnce,), {"order": order, "letter": f"at-once-{number}"})
+        for number, order in enumerate(itertools.permutations(AtOnce.order), 1)
+    ]
+
+
+class AllDrained(Scenario):
+    """What is in flight is answered; what comes then gets 503, until a server is ready again (rule 13)."""
+
+    letter = "all-drained"
+    title = "every server drained"
+    peers = False
+
+    async def fault(self, site: Site) -> None:
+        lb = site.lbtwist
+        names = [server.name for server in site.servers]
+        asking = await begun(site, 20, f"/drip/{site.sizes.drips}/100")
+        since = time.monotonic()
+        await lb.ask("drain", *(f"web/{name}" for name in names), "--force")
+        refused = await Client(site.proxy.web).ask("/small")
+        site.must(refused.status == 503, f"a request without a server: {refused}")
+        site.asked += await asyncio.gather(*asking)
+        for name in names:
+            await lb.ready(name)
+        site.deeds.without_server = (since, time.monotonic())
+        answered = await Client(site.proxy.web).ask("/small")
+        site.must(answered.fate is Fate.ANSWERED and answered.well, f"after `ready`: {answered}")
+        site.tell(f"{sum(each.well for each in site.asked)} in flight answered")
