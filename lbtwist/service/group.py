@@ -178,12 +178,17 @@ class ServerGroup(Service):
         if publish:
             self.publish()
 
+    @property
+    def outdated(self) -> bool:
+        """The files of its TLS settings hold something else by now."""
+        return self._read_tls() != self._publication.tls
+
     def renew(self) -> bool:
-        """Go by what the files of its TLS settings hold now, where that is something else: whether it is.
-        Connections are not touched; those that are idle are closed."""
-        before, self._publication.tls = self._publication.tls, self._read_tls()
-        if self._publication.tls == before:
+        """Go by what the files of its TLS settings hold now; whether that is something else. Connections
+        are not touched; those that are idle are closed."""
+        if not self.outdated:
             return False
+        self._publication.tls = self._read_tls()
         self.health.renew()
         self.publish()
         return True

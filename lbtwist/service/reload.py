@@ -195,7 +195,8 @@ def check_applicable(balancer: LoadBalancer, new: Config) -> Applicable:
     """Raises ConfigurationError where `new` can't be applied, whether or not its endpoints are free."""
     _check_fixed(balancer.config, new)
     changed = _changed(balancer.config, new)
-    balancer.makers.check(changed)
+    with_files = {name: settings for name, settings in new.server_groups.items() if settings.tls}
+    balancer.makers.check({**with_files, **changed})
     known = {name: listener.tls for name, listener in balancer.listeners.items()}
     return Applicable(changed, read_tls(new.listeners, known))
 
@@ -298,6 +299,8 @@ def _apply_groups(
         elif of_servers and settings.discovery is None:
             said = said_before(group, group.said, of_servers)
             yield from _follow_servers(group, said, settings, because, of_servers)
+        if name not in changed and group.renew():
+            yield f"server group {name} has other certificates"
 
 
 def _apply_group(
