@@ -89,7 +89,6 @@ def test_wrong_values_of_a_listener(line: str, message: str) -> None:
         "request_timeout = 60",
         "header_timeout = 10",
         "tunnel_timeout = 60",
-        "rules = []",
     ],
 )
 def test_keys_that_only_http_has_are_refused_of_a_tcp_listener_and_not_used_where_inherited(
@@ -514,7 +513,7 @@ def test_what_is_no_redirect(redirect: str) -> None:
         (
             "hots = 'a', respond.status = 404",
             ".hots: is not a known key (did you mean host?); [listeners.web.rules[0]] takes host, "
-            "path_prefix, server_group, redirect, respond",
+            "path_prefix, server_name, alpn, server_group, redirect, respond, refuse",
         ),
     ],
 )
