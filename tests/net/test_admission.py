@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from lbtwist.model.access import End
+from lbtwist.model.name_rule import NameRule
 from lbtwist.model.network import parse_network
 from lbtwist.model.plane import EVERYTHING
 from lbtwist.model.token_bucket import Rate
@@ -275,3 +276,68 @@ def test_http_the_access_log_has_the_answer() -> None:
     answered(stage)
     line = log(stage).only
     assert (line.end, line.status, line.protocol, line.method) == (End.DENIED, 403, "http", b"")
+
+
+# Behind a proxy that tells of its clients.
+
+PROXIED: dict[str, Any] = {"proxy_protocol": True, "trusted_proxies": (parse_network("192.0.2.0/24"),)}
+
+
+def told(host: str) -> bytes:
+    return f"PROXY TCP4 {host} 10.0.0.1 5000 80\r\n".encode()
+
+
+def test_it_is_the_client_that_a_proxy_tells_of_who_is_judged() -> None:
+    bench = tcp(**PROXIED, **DENY)
+    for host in (BAD, "203.0.113.1"):
+        client = bench.client()
+        client.transport.write(told(host) + b"hello")
+        bench.settle()
+        assert closed(client) == ("fin" if host == BAD else "")
+    (server,) = bench.accepted[1]
+    assert (bytes(server.received), refused(bench)) == (b"hello", {"denied": 1})
+    assert [line.real_client for line in log(bench).lines] == [BAD]
+
+
+def test_http_the_client_that_a_proxy_tells_of_is_answered() -> None:
+    stage = http(**PROXIED, **DENY)
+    client = stage.client()
+    client.say(told(BAD) + request())
+    assert (client.said().status, client.end) == (403, "fin")
+    client.close()
+    stage.pass_time(1.0)
+    assert stage.empty()
+
+
+@pytest.mark.parametrize("kind", ["tcp", "http"])
+def test_a_proxy_s_clients_count_each_for_itself_and_not_for_the_proxy(kind: str) -> None:
+    bench = tcp(protocol=kind, max_connections_per_client=1, **PROXIED)
+    silent = [bench.client() for _ in range(2)]
+    bench.settle()
+    assert len(frontend(bench).per_client) == 0
+    clients = [bench.client() for _ in range(3)]
+    for client, host in zip(clients, (BAD, "203.0.113.1", BAD), strict=True):
+        client.transport.write(told(host))
+        bench.settle()
+    assert [closed(client) != "" for client in clients] == [False, False, True]
+    assert (len(frontend(bench).per_client), frontend(bench).per_client.of(BAD)) == (2, 1)
+    for client in (*clients, *silent):
+        client.transport.abortConnection()
+    bench.settle()
+    assert len(frontend(bench).per_client) == 0
+
+
+def test_who_has_steps_to_pass_yet_counts() -> None:
+    """Half-open handshakes and slow ClientHellos are what one client must not have many of."""
+    bench = tcp(max_connections_per_client=2, name_rules=(NameRule(b"a.example", group="app"),))
+    clients = [bench.client() for _ in range(3)]
+    bench.settle()
+    assert [closed(client) for client in clients] == ["", "", "fin"]
+    clients[0].transport.write(b"no hello\r\n")
+    bench.settle()
+    clients[0].transport.abortConnection()
+    bench.settle()
+    assert frontend(bench).per_client.of(KNOWN) == 1
+    clients[1].transport.abortConnection()
+    bench.settle()
+    assert len(frontend(bench).per_client) == 0
