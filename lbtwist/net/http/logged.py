@@ -11,6 +11,7 @@ from lbtwist.model.routing import Rule
 from lbtwist.net.end import End as TunnelEnd
 from lbtwist.net.http.exchange import Exchange
 from lbtwist.net.http.frontend import HttpFrontend
+from lbtwist.net.http.notes import Notes
 from lbtwist.net.http.server import ServerConnection
 from lbtwist.net.http.tunnel import Handshake, Tunnel
 from lbtwist.net.logged import unserved
@@ -24,94 +25,90 @@ _made: Callable[[type[Access], tuple[object, ...]], Access] = tuple.__new__
 class LoggedExchange(Exchange):
     """One request, told at its end to who listens to the frontend.
 
-    What has not happened yet is in the class: most of it never does, and a request pays for the rest alone.
+    A request that goes the usual way pays for two notes: of its answer's head, and of its end.
     """
 
-    _how = DONE
-    _status = 0
-    """Of an answer of our own."""
-    _failed: Member | None = None
-    """The last that could not be connected."""
-    _headed_at = 0.0
-    """When the head was whole, where it came in pieces."""
-    _dialed: tuple[Member | None, float, float] = (None, 0.0, 0.0)
-    """The last that was connected for it, and when it was dialled and connected."""
-    _taken_at = 0.0
-    """When a kept connection was taken for a request that did not go out at once."""
-    _served = True
+    _notes: Notes | None = None
     _answer_began: tuple[int, float, int] = (0, 0.0, 0)
     """Status and time of the final head, and how many connections its server had."""
 
+    @property
+    def _noted(self) -> Notes:
+        """What is to be told that is not usual."""
+        if self._notes is None:
+            self._notes = Notes()
+        return self._notes
+
     def head_came_in_pieces(self) -> None:
-        self._headed_at = self._frontend.seconds()
+        self._noted.headed_at = self._frontend.seconds()
 
     def server_protocol(self, member: Member) -> ServerConnection:
         assert self._dispatch is not None
-        self._dialed = (member, self._dispatch.dialed_at, self._frontend.seconds())
+        self._noted.dialed = (member, self._dispatch.dialed_at, self._frontend.seconds())
         return Exchange.server_protocol(self, member)
 
     def server_full(self) -> None:
-        self._taken_at = self._taken_at or self._frontend.seconds()
+        notes = self._noted
+        notes.taken_at = notes.taken_at or self._frontend.seconds()
         super().server_full()
 
     def send(self, content: bytes, done: bool, trailers: Sequence[tuple[bytes, bytes]] = ()) -> None:
-        if not self._taken_at:
-            self._taken_at = self._frontend.seconds()
+        notes = self._noted
+        notes.taken_at = notes.taken_at or self._frontend.seconds()
         super().send(content, done, trailers)
 
     def server_failed(self, member: Member, reason: str) -> None:
-        self._failed = member
+        self._noted.failed = member
         super().server_failed(member, reason)
 
     def no_server(self) -> None:
         assert self._dispatch is not None
         self._tried = self._dispatch.tried
-        self._served = False
-        self._how = unserved(self._failure)
+        self._noted.served = False
+        self._noted.how = unserved(self._failure)
         super().no_server()
 
     def server_lost(self, server: ServerConnection) -> None:
-        self._how = End.SERVER_ABORT
+        self._noted.how = End.SERVER_ABORT
         super().server_lost(server)
-        self._how = DONE  # where it has not ended, it goes on with another
+        self._noted.how = DONE  # where it has not ended, it goes on with another
 
     def server_broke(self, reason: str) -> None:
-        self._how = End.SERVER_ABORT
+        self._noted.how = End.SERVER_ABORT
         super().server_broke(reason)
 
     def client_gone(self) -> None:
-        self._how = End.CLIENT_ABORT
+        self._noted.how = End.CLIENT_ABORT
         super().client_gone()
 
     def refuse(self, status: int) -> None:
         if status == TIMEOUT:
-            self._how = End.CLIENT_TIMEOUT
+            self._noted.how = End.CLIENT_TIMEOUT
         else:
-            self._how = End.CLIENT_ABORT if self._client.ended else End.REFUSED
+            self._noted.how = End.CLIENT_ABORT if self._client.ended else End.REFUSED
         super().refuse(status)
 
     def late(self) -> None:
-        self._how = End.SERVER_TIMEOUT
+        self._noted.how = End.SERVER_TIMEOUT
         super().late()
 
     def stalled(self) -> None:
         by_client = self._client.held or (self.awaiting_body and not self._server_held)
-        self._how = End.CLIENT_TIMEOUT if by_client else End.SERVER_TIMEOUT
+        self._noted.how = End.CLIENT_TIMEOUT if by_client else End.SERVER_TIMEOUT
         super().stalled()
 
     def cut(self, why: CutBy) -> None:
-        self._how = CUTS[why]
+        self._noted.how = CUTS[why]
         super().cut(why)
 
     def _go_by(self, rule: Rule, request: RequestHead) -> None:
-        self._how = RULE
+        self._noted.how = RULE
         self.client_host = self._client.host_of(request)
         super()._go_by(rule, request)
 
     def _count_response(self, status: int, now: float) -> None:
-        frontend, member = self._frontend, self._member
-        assert member is not None
-        self._answer_began = (status, now, len(frontend.ledger_of(member).live))
+        assert self._lease is not None
+        self._answer_began = (status, now, len(self._lease.live))
         Exchange._count_response(self, status, now)
 
     def _answer(
@@ -121,7 +118,7 @@ class LoggedExchange(Exchange):
         location: bytes | None = None,
         keep: bool = False,
     ) -> None:
-        self._status = status
+        self._noted.status = status
         super()._answer(status, ending, location, keep)
 
     def _tunnel(self, handshake: Handshake) -> Tunnel:
@@ -138,57 +135,82 @@ class LoggedExchange(Exchange):
     def _end(self, ending: Ending) -> None:
         access = self._frontend.access
         if access is not None and not self._over:
-            access.over(self._record("http"))
+            status, answered, at_server = self._answer_began
+            sent_at = self._sent_at
+            if self._notes is None and answered and sent_at:
+                # It went out as soon as it had a server, whose connection was kept.
+                waited, took = sent_at - self._opened, answered - sent_at
+                access.over(self._line("http", DONE, status, 0.0, waited, 0.0, took, True, at_server))
+            else:
+                access.over(self._record("http"))
         Exchange._end(self, ending)
 
     def _record(self, protocol: str) -> Access:
-        frontend, client, request, group = self._frontend, self._client, self.request, self._group
-        now, opened, how, server = frontend.seconds(), self._opened, self._how, self._member
+        """The line of one that may have gone any way."""
+        notes, server = self._noted, self._member
         status, answered, at_server = self._answer_began
         head = queue = connect = response = NOT_REACHED
-        method = host = target = version = b""
         reused = False
-        if request is not None:
-            method, host, target, version = request.method, request.host, request.target, request.version
-            headed = self._headed_at or opened
-            head = headed - opened
-            if server is not None and self._served:
-                dialed_to, dialed, got = self._dialed
+        if self.request is not None:
+            headed = notes.headed_at or self._opened
+            head = headed - self._opened
+            if server is not None and notes.served:
+                dialed_to, dialed, got = notes.dialed
                 if dialed_to is not server:
                     reused = True
-                    # Without a body it goes out as soon as there is a server.
-                    dialed = got = self._taken_at or self._sent_at or now
+                    dialed = got = notes.taken_at or self._sent_at or self._frontend.seconds()
                 queue, connect = dialed - headed, got - dialed
                 if answered:
                     response = answered - got
-        if not answered and self._lease is not None and server is not None:
-            at_server = len(frontend.ledger_of(server).live)
-        if not self._served:
-            server = self._failed or server
+        if not answered and self._lease is not None:
+            at_server = len(self._lease.live)
+        status = notes.status or status
+        return self._line(protocol, notes.how, status, head, queue, connect, response, reused, at_server)
+
+    def _line(
+        self,
+        protocol: str,
+        how: End,
+        status: int,
+        head: float,
+        queue: float,
+        connect: float,
+        response: float,
+        reused: bool,
+        at_server: int,
+    ) -> Access:
+        frontend, request, group, tried = self._frontend, self.request, self._group, self._tried
+        total, server = frontend.seconds() - self._opened, self._member
+        if (notes := self._notes) is not None and not notes.served:
+            server = notes.failed or server
+        if request is None:
+            method = host = target = version = b""
+        else:
+            method, host, target, version = request.method, request.host, request.target, request.version
         # In the order of the fields, and past a constructor that takes them by name: half the time.
         return _made(
             Access,
             (
-                frontend.means.wall() - (now - opened),
+                frontend.means.wall() - total,
                 protocol,
                 frontend.policy.name,
                 "" if request is None or how is RULE else group.name,
                 server.label if server is not None else "",
-                client.address,
+                self._client.address,
                 self.client_host,
                 method,
                 host,
                 target,
                 version,
-                self._status or status,
+                status,
                 self.received,
                 self.sent,
                 head,
                 queue,
                 connect,
                 response,
-                now - opened,
-                len(self._tried) - 1 if self._tried else 0,
+                total,
+                len(tried) - 1 if tried else 0,
                 reused,
                 len(frontend.ledger.live),
                 at_server,

@@ -91,7 +91,8 @@ def _http(record: Access) -> str:
         end,
     ) = record
     second = int(began)
-    before = "0/0/0" if head == queue == connect == 0 else f"{_ms(head)}/{_ms(queue)}/{_ms(connect)}"
+    # The usual way first: it came in one piece, over a connection that was kept.
+    before = f"0/{_ms(queue)}/0" if head == connect == 0 else f"{_ms(head)}/{_ms(queue)}/{_ms(connect)}"
     request = b"%b %b HTTP/%b" % (method, target[:MAX_TARGET], version)
     return (
         f"{_client(client)} [{_second(second)}.{THOUSANDTHS[int((began - second) * 1000)]}]"

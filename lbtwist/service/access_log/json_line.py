@@ -21,8 +21,6 @@ _FINE = 100_000
 _TIMES = [f"{n / 100:.2f}" for n in range(10_000)]
 """How those below 100 ms are told. What did not come to pass is beyond either end."""
 THOUSANDTHS = [f"{n:03}" for n in range(1000)]
-_AT_ONCE = '"head_ms":0.00,"queue_ms":0.00,"connect_ms":0.00,'
-"""Of a request whose head came in one piece, over a connection that was kept."""
 _KEYS = ("head_ms", "queue_ms", "connect_ms", "response_ms", "total_ms")
 
 
@@ -61,9 +59,12 @@ def json_line(record: Access) -> str:
     except KeyError:
         way, request, answer = _told(protocol, listener, group, server, method, host, version)
     try:
+        if head == connect == 0:  # it came in one piece, over a connection that was kept
+            before = f'"head_ms":0.00,"queue_ms":{_TIMES[int(queue * _FINE)]},"connect_ms":0.00'
+        else:
+            before = _before(head, queue, connect)
         times = (
-            f"{_AT_ONCE if head == queue == connect == 0 else _before(head, queue, connect)}"
-            f'"response_ms":{_TIMES[int(response * _FINE)]},"total_ms":{_TIMES[int(total * _FINE)]}'
+            f'{before},"response_ms":{_TIMES[int(response * _FINE)]},"total_ms":{_TIMES[int(total * _FINE)]}'
         )
     except IndexError:
         times = _long_times(head, queue, connect, response, total)
@@ -87,7 +88,7 @@ def _before(head: float, queue: float, connect: float) -> str:
     """What it took to have a server. Raises IndexError where that is no time below 100 ms."""
     return (
         f'"head_ms":{_TIMES[int(head * _FINE)]},"queue_ms":{_TIMES[int(queue * _FINE)]},'
-        f'"connect_ms":{_TIMES[int(connect * _FINE)]},'
+        f'"connect_ms":{_TIMES[int(connect * _FINE)]}'
     )
 
 

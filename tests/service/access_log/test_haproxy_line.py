@@ -52,6 +52,7 @@ def test_a_request() -> None:
         ' 3/3/2/2/1 0/0 "GET /a?b=c HTTP/1.1"\n'
     )
     assert read()["s"] == "ecs01#7"
+    assert read(head=0.0, queue=0.002, connect=0.0)["times"] == "0/2/0/10/20"
 
 
 def test_a_connection() -> None:

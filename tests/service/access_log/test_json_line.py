@@ -70,6 +70,8 @@ def test_times_are_told_to_the_hundredth_however_long() -> None:
     times = [line[key] for key in ("head_ms", "queue_ms", "connect_ms", "response_ms", "total_ms")]
     assert times == [0.02, 99.98, 100, 12345.68, 3_600_000]
     assert read(head=0.05)["head_ms"] == 50
+    kept = read(head=0.0, queue=0.00204, connect=0.0)
+    assert (kept["head_ms"], kept["queue_ms"], kept["connect_ms"], kept["total_ms"]) == (0, 2.04, 0, 20)
 
 
 def test_every_word_for_an_end_is_told() -> None:
