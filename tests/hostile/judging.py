@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from tests.hostile import client_readers
 from tests.hostile.messages import Message, Reading
 from tests.hostile.readers import READERS, Reader
-from tests.hostile.strict import strict_requests
+from tests.hostile.strict import Illegal, strict_requests, strict_responses
 
 NEXT = b"GET /next HTTP/1.1\r\nHost: next\r\n\r\n"
 MOST_REFUSED = 0.15
@@ -33,6 +34,33 @@ def judge_requests(streams: Sequence[bytes], readers: Mapping[str, Reader] = REA
             refusals[name] += bool(reading.refused)
     assert all(count <= MOST_REFUSED * len(given) for count in refusals.values()), refusals
     return refusals
+
+
+def judge_responses(asked: client_readers.Asked) -> Counter[str]:
+    """Fail unless what each client received is one response, after any 1xx, or the beginning of one.
+
+    All readers must find the same. Returns how often each refused.
+    """
+    wanted = [_one_response(stream, method) for stream, method in asked]
+    refusals: Counter[str] = Counter()
+    for name, reader in client_readers.READERS.items():
+        for (stream, _), reading, messages in zip(asked, reader(asked), wanted, strict=True):
+            _agree(name, stream, reading, messages)
+            refusals[name] += bool(reading.refused) and _is_whole(messages)
+    assert all(count <= MOST_REFUSED * len(asked) for count in refusals.values()), refusals
+    return refusals
+
+
+def _one_response(stream: bytes, method: str) -> Sequence[Message]:
+    cut = strict_responses(stream, method)
+    finals = [number for number, message in enumerate(cut.messages) if not message.first[0].startswith("1")]
+    if finals and (finals != [len(cut.messages) - 1] or cut.rest):
+        raise Illegal(f"bytes behind a response: {stream!r}")
+    return cut.messages
+
+
+def _is_whole(messages: Sequence[Message]) -> bool:
+    return bool(messages) and not messages[-1].first[0].startswith("1")
 
 
 def _agree(name: str, stream: bytes, reading: Reading, messages: Sequence[Message]) -> None:

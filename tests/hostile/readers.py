@@ -210,17 +210,17 @@ def by_node(streams: Streams) -> list[Reading]:
     assert NODE is not None
     given = "".join(stream.hex() + "\n" for stream in streams)
     done = subprocess.run(
-        [NODE, "--max-http-header-size=1048576", str(SCRIPT), "requests"],
+        [NODE, "--max-http-header-size=1048576", str(SCRIPT)],
         input=given,
         capture_output=True,
         text=True,
         timeout=120,
         check=True,
     )
-    return [_from_json(line) for line in done.stdout.splitlines()]
+    return [from_json(line) for line in done.stdout.splitlines()]
 
 
-def _from_json(line: str) -> Reading:
+def from_json(line: str) -> Reading:
     told = json.loads(line)
     messages = [
         Message(

@@ -38,6 +38,19 @@ def dripped(data: bytes, random: Random) -> Pieces:
     return [data[:start], *(data[at : at + 1] for at in range(start, len(data)))]
 
 
+def with_one_end(cutting: Cutting) -> Cutting:
+    """As `cutting` up to the end of the head, and all the rest at once.
+
+    What a server sends behind a response is told from the next response only where it comes with it.
+    """
+
+    def cut(data: bytes, random: Random) -> Pieces:
+        head, end, rest = data.partition(b"\r\n\r\n")
+        return [*cutting(head, random), end + rest]
+
+    return cut
+
+
 CUTTINGS: tuple[Cutting, ...] = (whole, split, dripped)
 
 
@@ -48,7 +61,7 @@ async def exchange(address: Address, pieces: Pieces, hold: bool = False) -> byte
     reading = asyncio.ensure_future(_read(reader, heard))
     try:
         async with asyncio.timeout(PATIENCE):
-            with contextlib.suppress(ConnectionError):
+            with contextlib.suppress(OSError):
                 for piece in pieces:
                     writer.write(piece)
                     await writer.drain()
@@ -66,7 +79,7 @@ async def exchange(address: Address, pieces: Pieces, hold: bool = False) -> byte
 
 
 async def _read(reader: asyncio.StreamReader, heard: bytearray) -> None:
-    with contextlib.suppress(ConnectionError):
+    with contextlib.suppress(OSError):
         while data := await reader.read(65536):
             heard += data
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections import Counter
-from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -13,10 +11,10 @@ from random import Random
 import pytest
 
 from tests.functional.balancer import Balancer
-from tests.functional.http_harness import http_app
 from tests.functional.scale import scaled, told
+from tests.hostile.balancing import balancing
 from tests.hostile.judging import judge_requests
-from tests.hostile.recorder import HOST, Recorder
+from tests.hostile.recorder import Recorder
 from tests.hostile.request_cases import CASES, NEXT, Case, Fate
 from tests.hostile.request_grammar import request
 from tests.hostile.sending import CUTTINGS, Cutting, each, exchange, singing
@@ -28,18 +26,6 @@ TURNS = scaled(3, 1)
 """How often each known request is sent; with all three, in every way."""
 GENERATED = scaled(9000, 450)
 """Requests of the grammar; each is sent in one way, the next one in the next."""
-
-
-@contextlib.asynccontextmanager
-async def balancing(folder: Path, recorder: Recorder) -> AsyncIterator[Balancer]:
-    """A load balancer over `recorder`. Leaving it fails where the log has what it should not."""
-    text = http_app({"s1": f"{HOST}:{recorder.port}"}, group="keepalive = 8")
-    lb = Balancer(folder, text)
-    await asyncio.to_thread(lb.__enter__)
-    try:
-        yield lb
-    finally:
-        await asyncio.to_thread(lb.__exit__, None, None, None)
 
 
 def marked(case: Case, number: int) -> Case:
@@ -54,7 +40,7 @@ async def fate(lb: Balancer, case: Case, cutting: Cutting) -> tuple[Case, bytes]
 
 
 async def known_cases(folder: Path) -> tuple[list[tuple[Case, bytes]], Recorder]:
-    async with Recorder().serving() as recorder, balancing(folder, recorder) as lb:
+    async with Recorder().serving() as recorder, balancing(folder, recorder.port) as lb:
         pairs = [
             (marked(case, turn * len(CASES) + number), CUTTINGS[(turn + number) % len(CUTTINGS)])
             for turn in range(TURNS)
@@ -89,7 +75,7 @@ def test_known_requests_have_their_fate(tmp_path: Path) -> None:
 
 
 async def generated(folder: Path) -> tuple[Counter[bytes], Recorder]:
-    async with Recorder().serving() as recorder, balancing(folder, recorder) as lb:
+    async with Recorder().serving() as recorder, balancing(folder, recorder.port) as lb:
         async with singing(lb.address) as canaries:
             answers = await each(
                 partial(
