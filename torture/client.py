@@ -29,12 +29,17 @@ class Client:
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
 
+    @property
+    def ended(self) -> bool:
+        """The connection that was kept is closed."""
+        return self._reader is not None and self._reader.at_eof()
+
     async def ask(
         self, path: str, body: bytes | None = None, *, chunked: bool = False, keep: bool = True
     ) -> Asked:
         """One request and its whole answer, or what came in its place."""
         asked = Asked(next(NUMBERS), "GET" if body is None else "POST", time.monotonic())
-        if self._reader is not None and self._reader.at_eof():
+        if self.ended:
             self.idle_cuts += 1
             self.close()
         asked.fresh = self._reader is None

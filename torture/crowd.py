@@ -10,20 +10,24 @@ import time
 from torture.client import Address, Client
 from torture.fates import Asked
 
-SLOW = "/slow/100"
-KINDS = ("/small",) * 12 + ("/chunked", "/large", SLOW)
+KINDS = ("/small",) * 12 + ("/chunked", "/large", "/slow/100")
 """What is asked for by GET, each as often as it stands here."""
 POSTS = 5
 """One in so many requests is a POST."""
+CHUNKED = 0.3
+"""The share of POSTs that are sent in chunks."""
 BODY = bytes(range(256)) * 80
 
 
 class Crowd:
     """`kept` clients on connections that are kept and `closing` ones, `rate` requests a second in all."""
 
-    def __init__(self, address: Address, rate: float, kept: int = 32, closing: int = 16) -> None:
+    def __init__(
+        self, address: Address, rate: float, kept: int = 32, closing: int = 16, body: bytes = BODY
+    ) -> None:
+        """POSTs have some of `body`."""
         self.asked: list[Asked] = []
-        self._address = address
+        self._body = body
         self._pause = (kept + closing) / rate
         self._clients = [(Client(address), number < kept) for number in range(kept + closing)]
         self._over = asyncio.Event()
@@ -33,11 +37,6 @@ class Crowd:
     def idle_cuts(self) -> int:
         """Kept connections that were closed while nothing was asked on them."""
         return sum(client.idle_cuts for client, _ in self._clients)
-
-    @property
-    def waiting(self) -> int:
-        """Clients that have not ended yet."""
-        return sum(not task.done() for task in self._tasks)
 
     def start(self) -> None:
         """Begin to ask."""
@@ -60,8 +59,8 @@ class Crowd:
             if chance.randrange(POSTS):
                 asked = await client.ask(chance.choice(KINDS), keep=keep)
             else:
-                body = BODY[: chance.randrange(len(BODY))]
-                asked = await client.ask("/post", body, chunked=chance.random() < 0.3, keep=keep)
+                body = self._body[: chance.randrange(len(self._body))]
+                asked = await client.ask("/post", body, chunked=chance.random() < CHUNKED, keep=keep)
             self.asked.append(asked)
 
     async def _over_within(self, seconds: float) -> bool:

@@ -11,6 +11,9 @@ AFTER_KILL = 1.0
 """Seconds in which requests may still be on their way to a server that was killed: as long as one that
 may not be sent twice is given a server connection that was used before (spec of http)."""
 
+SESSIONS = ("tcp", "WebSocket")
+"""Methods of what is said on a connection that belongs to one server."""
+
 
 class Fate(StrEnum):
     """How a request ended for its client."""
@@ -84,6 +87,9 @@ class Deeds:
 
 def _killed(asked: Asked, server: str, at: float) -> bool:
     """It was in flight on a killed server, and may not be sent again: it has a body, or its answer began."""
+    if asked.method in SESSIONS:
+        # It may have noticed with the next thing that it said.
+        return asked.server == server and asked.ended >= at and asked.begun <= at + AFTER_KILL
     if asked.fate is Fate.TRUNCATED:
         return asked.server == server and asked.begun <= at <= asked.ended
     within = asked.begun <= at + AFTER_KILL and asked.ended >= at

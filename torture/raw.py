@@ -43,15 +43,15 @@ class Talk:
         self._writer.close()
 
 
-async def upgraded(address: Address, path: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """A WebSocket. Raises ConnectionError where that is not what came."""
+async def upgraded(address: Address, path: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter, str]:
+    """A WebSocket, and the server that has it. Raises ConnectionError where that is not what came."""
     reader, writer = await asyncio.open_connection(*address, limit=1 << 17)
     writer.write(UPGRADE % path.encode())
     head = await reader.readuntil(b"\r\n\r\n")
     if b" 101 " not in head:
         writer.close()
         raise ConnectionError(head.decode("latin-1"))
-    return reader, writer
+    return reader, writer, head.decode("latin-1").partition("X-Server: ")[2].partition("\r\n")[0]
 
 
 def frame(data: bytes, opcode: int = 2) -> bytes:

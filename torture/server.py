@@ -72,7 +72,8 @@ class Server:
             name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])
         }
         if "upgrade" in fields:
-            await _websocket(path, fields["sec-websocket-key"], reader, writer)
+            writer.write(_switching(fields["sec-websocket-key"], self._name))
+            await _websocket(path, reader, writer)
             return False
         if path.startswith("/sink/"):
             await _slowly(reader, float(path.rpartition("/")[2]), int(fields["content-length"]))
@@ -135,10 +136,13 @@ async def _slowly(reader: Reader, seconds: float, size: int = sys.maxsize) -> No
             await asyncio.sleep(0.1)
 
 
-async def _websocket(path: str, key: str, reader: Reader, writer: Writer) -> None:
+def _switching(key: str, name: str) -> bytes:
     accept = base64.b64encode(hashlib.sha1(key.encode() + GUID, usedforsecurity=False).digest()).decode()
     switching = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    writer.write(f"{switching}Sec-WebSocket-Accept: {accept}\r\n\r\n".encode())
+    return f"{switching}X-Server: {name}\r\nSec-WebSocket-Accept: {accept}\r\n\r\n".encode()
+
+
+async def _websocket(path: str, reader: Reader, writer: Writer) -> None:
     _, _, kind, *values = path.split("/")
     if kind == "bulk":
         for _ in range(0, int(values[0]), len(PIECE)):

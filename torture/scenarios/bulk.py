@@ -99,13 +99,13 @@ async def _http_up(site: Site) -> int:
 
 
 async def _websocket_down(site: Site) -> int:
-    reader, writer = await upgraded(site.proxy.web, f"/ws/bulk/{site.sizes.bulk}")
+    reader, writer, _ = await upgraded(site.proxy.web, f"/ws/bulk/{site.sizes.bulk}")
     _shrink(writer)
     return await _read_slowly(reader, writer, site)
 
 
 async def _websocket_up(site: Site) -> int:
-    reader, writer = await upgraded(site.proxy.web, f"/ws/sink/{site.sizes.slowly}")
+    reader, writer, _ = await upgraded(site.proxy.web, f"/ws/sink/{site.sizes.slowly}")
     sent = await _send(writer, site.sizes.bulk, frame(PIECE))
     writer.write_eof()
     return await _closed(reader, writer, sent)
