@@ -112,6 +112,17 @@ def test_clients_whose_buckets_are_full_take_no_memory() -> None:
     assert len(buckets) == 501
 
 
+def test_a_client_that_comes_again_and_again_does_not_keep_the_others_in_memory() -> None:
+    buckets = Buckets(Rate(1.0, 10))
+    buckets.take("busy", START)
+    buckets.take("busy", START)
+    for number in range(10):
+        buckets.take(f"10.0.0.{number}", START)
+    for second in range(1, 8):
+        buckets.take("busy", START + second * SECOND)
+    assert len(buckets) == 1
+
+
 def test_a_flood_of_clients_does_not_make_it_forget_one() -> None:
     """Neither who has spent all, nor those of the flood itself: they share what is left."""
     buckets = Buckets(Rate(0.01, 2), most=100, shared=8)

@@ -283,6 +283,10 @@ def test_http_the_access_log_has_the_answer() -> None:
 PROXIED: dict[str, Any] = {"proxy_protocol": True, "trusted_proxies": (parse_network("192.0.2.0/24"),)}
 
 
+HELLOS: dict[str, Any] = {"name_rules": (NameRule(b"a.example", group="app"),)}
+"""Clients are awaited to say a ClientHello."""
+
+
 def told(host: str) -> bytes:
     return f"PROXY TCP4 {host} 10.0.0.1 5000 80\r\n".encode()
 
@@ -327,9 +331,18 @@ def test_a_proxy_s_clients_count_each_for_itself_and_not_for_the_proxy(kind: str
     assert len(frontend(bench).per_client) == 0
 
 
+@pytest.mark.parametrize("kind", ["tcp", "http"])
+def test_who_has_steps_to_pass_when_the_limit_is_set_counts(kind: str) -> None:
+    bench = tcp(protocol=kind, **HELLOS)
+    bench.client()
+    bench.settle()
+    bench.listen(protocol=kind, max_connections_per_client=1, **HELLOS)
+    assert (comes(bench) != "", refused(bench)) == (True, {"client_limit": 1})
+
+
 def test_who_has_steps_to_pass_yet_counts() -> None:
     """Half-open handshakes and slow ClientHellos are what one client must not have many of."""
-    bench = tcp(max_connections_per_client=2, name_rules=(NameRule(b"a.example", group="app"),))
+    bench = tcp(max_connections_per_client=2, **HELLOS)
     clients = [bench.client() for _ in range(3)]
     bench.settle()
     assert [closed(client) for client in clients] == ["", "", "fin"]
