@@ -16,8 +16,8 @@ from lbtwist.net.rotation import GroupRotation
 from lbtwist.net.sockaddr import host_of
 
 TOO_SLOW, CUT, INCOMPLETE = "too_slow", "cut", "incomplete"
-"""Why any is turned away: its time is over, an operator or the end of the process, it has shut its sending
-side down. Steps have their own reasons besides."""
+"""Why any is turned away: its time is over, an operator or the end of the process, it has ended or shut
+its sending side down. Steps have their own reasons besides."""
 LAST_MOMENT = 1.0
 """Seconds that it may still take when its listener accepts nothing new any more (rule 71)."""
 
@@ -56,7 +56,7 @@ class Arrival(Protocol):
 
     def connectionMade(self) -> None:
         self.frontend.arrivals.enter(self, host_of(self.address) if self.admitted else "")
-        self.frontend.sweep.enter(self, self.frontend.seconds() + self._timeout)
+        self._watch()
 
     def go_on(self, early: bytes = b"") -> None:
         """The connection is the next protocol's; `early` was received already, and is for that one."""
@@ -84,7 +84,7 @@ class Arrival(Protocol):
 
     def leave(self) -> None:
         """The listener accepts nothing new any more (rule 71)."""
-        self.frontend.sweep.enter(self, self.frontend.seconds() + min(LAST_MOMENT, self._timeout))
+        self._watch()
 
     def close_idle(self) -> None:
         """A cut of all that the listener has."""
@@ -103,8 +103,12 @@ class Arrival(Protocol):
     def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
         if not self._over:
             self._over = True
-            self.frontend.ledger.failed += 1
+            self.frontend.refuse(self.address, INCOMPLETE)
             self._depart()
+
+    def _watch(self) -> None:
+        within = min(LAST_MOMENT, self._timeout) if self.frontend.leaving else self._timeout
+        self.frontend.sweep.enter(self, self.frontend.seconds() + within)
 
     def _depart(self) -> None:
         self.frontend.sweep.leave(self)

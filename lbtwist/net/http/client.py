@@ -103,7 +103,7 @@ class ClientConnection(Protocol):
         """How a server is told of this connection."""
         hop = self._hop
         if hop is None:
-            hop = self._hop = self._frontend.hop(self.host)
+            hop = self._hop = self._frontend.hop(self.host, self.transport)
         if request.authority:
             return hop
         return replace(hop, authority=shown(self.transport.getHost()).encode())
@@ -111,8 +111,8 @@ class ClientConnection(Protocol):
     def connectionMade(self) -> None:
         self.transport.registerProducer(self, True)
         if self._frontend.full:
-            turn_away(self._frontend, self._peer, 503)
-            self._say(503, None, None, keep=False)
+            sent = self._say(503, None, None, keep=False)
+            turn_away(self._frontend, self._peer, 503, sent=sent)
             self._linger(LINGER)
         else:
             self._frontend.clients.enter(self, self.host)
@@ -185,7 +185,9 @@ class ClientConnection(Protocol):
         exchange, self._exchange = self._exchange, None
         request = exchange.request if exchange else None
         keep = keep and request is not None and self._stays(request)
-        self._say(status, request, location, keep)
+        sent = self._say(status, request, location, keep)
+        if exchange is not None:
+            exchange.sent += sent
         if keep:
             self._next()
         else:
@@ -351,7 +353,8 @@ class ClientConnection(Protocol):
             self._close()
         exchange.over()
 
-    def _say(self, status: int, request: RequestHead | None, location: bytes | None, keep: bool) -> None:
+    def _say(self, status: int, request: RequestHead | None, location: bytes | None, keep: bool) -> int:
+        """Send a response of our own. Returns its size."""
         frontend = self._frontend
         frontend.responses.count(status)
         version, method = (request.version, request.method) if request else (b"1.1", b"GET")
@@ -360,6 +363,7 @@ class ClientConnection(Protocol):
             status, name, date, version=version, method=method, keep_alive=keep, location=location
         )
         self.transport.write(response)
+        return len(response)
 
     def _stays(self, request: RequestHead) -> bool:
         """The connection may serve another request after this one."""

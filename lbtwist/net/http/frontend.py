@@ -12,8 +12,10 @@ from lbtwist.model.plane import ListenerPolicy
 from lbtwist.model.routing import Rule, climbs, first_match
 from lbtwist.net.clients import Clients
 from lbtwist.net.counting import Responses
+from lbtwist.net.end import IEndTransport
 from lbtwist.net.frontend import Frontend, Means
 from lbtwist.net.rotation import GroupRotation
+from lbtwist.net.sockaddr import plain
 from lbtwist.wire.answer import http_date
 from lbtwist.wire.forwarded import Hop
 from lbtwist.wire.request_head import RequestHead
@@ -93,11 +95,11 @@ class HttpFrontend(Frontend):
         """The rule that it goes by; None where it goes to the listener's own group."""
         return first_match(self.policy.rules, request.host, request.path) if self.policy.rules else None
 
-    def hop(self, peer: str) -> Hop:
+    def hop(self, peer: str, transport: IEndTransport) -> Hop:
         """How servers are told of the connection of a client at the IP address `peer`."""
-        return Hop(
-            self.policy.proxy_name, peer, self.trusted is not None and peer in self.trusted, port=self.port
-        )
+        port = plain(transport.getHost()).port if self.policy.proxy_protocol else self.port
+        trusted = self.trusted is not None and peer in self.trusted
+        return Hop(self.policy.proxy_name, peer, trusted, port=port)
 
     def _follow(self, policy: ListenerPolicy) -> None:
         self.trusted = NetworkSet(policy.trusted_proxies) if policy.trusted_proxies else None
