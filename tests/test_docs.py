@@ -31,7 +31,7 @@ from lbtwist.model.endpoint import parse_endpoint
 from lbtwist.model.failopen import FailOpen
 from lbtwist.model.schedule import BUILT_IN
 from lbtwist.service.sources.registry import BUILT_IN as SOURCES
-from lbtwist.service.verbs import explaining, following, looking, routing, rows
+from lbtwist.service.verbs import explaining, following, looking, name_routing, routing, rows
 from lbtwist.service.verbs.registry import VERBS
 from lbtwist.service.verbs.verb import Exit
 from lbtwist.tap import Options
@@ -50,6 +50,7 @@ SHAPES: Mapping[str, Callable[..., object]] = {
     "A server": rows.server_row,
     "The answer to why": explaining._told,
     "The answer to route": routing._told,
+    "The answer to route, of a connection": name_routing.told_by_name,
     "A connection": rows.connection_row,
     "A drain": rows.drain_row,
     "A receipt": rows.receipt_row,

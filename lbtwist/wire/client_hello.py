@@ -138,7 +138,12 @@ def _server_name(extension: bytes) -> bytes:
     # A second name, or one of another type, would be read by some servers and not by others.
     if names.take(1)[0] != _HOST_NAME:
         raise BadHello("a server name that is no host's")
-    match = _NAME.fullmatch(names.last_vector())
+    return parse_name(names.last_vector())
+
+
+def parse_name(name: bytes) -> bytes:
+    """A server name as it is compared: in small letters, without a final dot. Raises BadHello."""
+    match = _NAME.fullmatch(name)
     if match is None or len(match[1]) > MAX_LENGTH:
         raise BadHello("a server name that is none in the DNS")
     return match[1].lower()

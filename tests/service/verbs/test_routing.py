@@ -275,9 +275,23 @@ def test_a_url_that_no_request_may_have_is_wrong_usage(bench: Bench) -> None:
         route(bench, "ftp://example.com/")
 
 
-def test_a_listener_that_reads_no_requests_is_refused_with_what_to_ask_instead(bench: Bench) -> None:
-    with pytest.raises(Refused, match=r"listener raw is tcp: .* go to raw; `why SERVER` tells"):
-        route(bench, "/", "raw")
+@pytest.mark.parametrize("options", [{"url": "/"}, {"cookie": "a"}])
+def test_a_listener_that_reads_no_requests_goes_by_no_url_and_no_cookie(
+    bench: Bench, options: dict[str, str]
+) -> None:
+    with pytest.raises(UsageError, match=r"^listener raw is tcp: it reads no URL and no cookie$"):
+        routing.route(bench.call(), "raw", **options)
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"url": "/", "server_name": "www.example.com"}, {"url": "/", "alpn": "h2"}]
+)
+def test_an_http_listener_goes_by_a_url_and_not_by_names(bench: Bench, options: dict[str, str]) -> None:
+    with pytest.raises(UsageError, match=r"^listener web is http: it needs a URL, and goes by no"):
+        routing.route(bench.call(), "web", **options)
+
+
+def test_a_listener_that_there_is_not_is_refused(bench: Bench) -> None:
     with pytest.raises(Refused, match="there is no listener zzz; there is: web, flat, raw"):
         route(bench, "/", "zzz")
 
