@@ -16,6 +16,7 @@ from lbtwist.model.members import Members
 from lbtwist.model.registration import Admin, Membership, Registration
 from lbtwist.service.checks import Checks
 from lbtwist.service.events import Events
+from lbtwist.service.failures import Failures
 from lbtwist.service.makers import Makers
 from lbtwist.service.member_drains import MemberDrains
 
@@ -49,6 +50,7 @@ class GroupHealth:
         self._makers = makers
         self._clock = clock
         self._checks = makers.checks(settings)
+        self._failures = Failures(clock.seconds)
         self._waiting: list[Deferred[None]] = []
         """Who waits for the first results."""
 
@@ -127,6 +129,7 @@ class GroupHealth:
 
     def connect_failed(self, registration: Registration, reason: str) -> None:
         """Live traffic could not connect to it: one failed check, and the next is made at once."""
+        self._failures.tell(registration, reason)
         settings = self._settings.health_check
         if self._checks is not None and settings is not None and settings.passive:
             self.observe(registration, CheckResult(False, reason, 0.0))
@@ -203,7 +206,7 @@ def _ways(settings: GroupSettings) -> tuple[object, ...]:
         settings.tls_certificate,
         settings.tls_key,
     )
-    return settings.health_check, settings.tls and tls
+    return settings.health_check, settings.send_proxy, settings.tls and tls
 
 
 def _is_checked(registration: Registration) -> bool:

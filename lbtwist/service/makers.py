@@ -15,6 +15,7 @@ from lbtwist.model.config import GroupSettings
 from lbtwist.model.hostname import HostName
 from lbtwist.model.server_tls import ServerTLS
 from lbtwist.net.dialing import IDialer
+from lbtwist.net.introducing import IntroducingDialer
 from lbtwist.net.tls.trust import BadCredentials, trust_of
 from lbtwist.service.checks import Checks
 from lbtwist.service.plugins import scheduler_makers, source_makers
@@ -110,10 +111,17 @@ def _checks(settings: GroupSettings, *, dialer: IDialer, reactor: Any) -> Checks
 
 def _probe(settings: GroupSettings, *, dialer: IDialer, reactor: Any) -> IHealthCheck:
     wanted, tls = settings.health_check, read_server_tls(settings)
+    dialer = _introducing(settings, dialer)
     if wanted is None or wanted.type == "none":
         return TCPCheck(dialer, reactor, PROBE_TIMEOUT, trust=trust_of(tls) if tls else None)
     authorities = Path(wanted.ca).read_bytes() if wanted.ca else None
     return make_check(wanted, dialer, reactor, authorities, tls)
+
+
+def _introducing(settings: GroupSettings, dialer: IDialer) -> IDialer:
+    """What checks connect by: on another port there may be someone who knows nothing of PROXY headers."""
+    elsewhere = settings.health_check is not None and settings.health_check.port
+    return IntroducingDialer(dialer, settings.send_proxy) if settings.send_proxy and not elsewhere else dialer
 
 
 def _source(settings: GroupSettings, *, reactor: Any) -> IServerSource | None:

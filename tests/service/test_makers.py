@@ -12,6 +12,7 @@ from twisted.python.failure import Failure
 
 from lbtwist.errors import ConfigurationError
 from lbtwist.interfaces import IServerSource
+from lbtwist.model.address import Address
 from lbtwist.model.config import GroupSettings
 from lbtwist.net.dialing import IDialer
 from lbtwist.service.balancer import LoadBalancer
@@ -21,6 +22,8 @@ from lbtwist.service.makers import Makers, makers
 from lbtwist.service.probes.http import HTTPCheck
 from lbtwist.service.probes.tcp import TCPCheck
 from lbtwist.service.reload import Reloader
+from lbtwist.wire.proxy_header import proxy_header
+from tests.net.fakes import FakeDialer
 from tests.service.bench import Bench, config, group_settings
 from tests.service.fakes import FakeDataPlane
 
@@ -52,6 +55,25 @@ def test_checks_are_made_by_their_type() -> None:
     assert isinstance(made().checks(group_settings(checks="")), Checks)
     assert isinstance(made().probe(group_settings(checks="")), TCPCheck)
     assert isinstance(made().probe(group_settings(checks='type = "http"')), HTTPCheck)
+
+
+@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize("checks", [None, "", 'type = "http"'])
+def test_checks_of_servers_that_are_told_of_clients_are_our_own(version: int, checks: str | None) -> None:
+    dialer = FakeDialer(Clock())
+    probe = makers(Clock(), dialer, lambda: b"made").probe(group_settings(checks=checks, send_proxy=version))
+    checking = probe.check(Address("10.0.0.1", 80))
+    assert dialer.firsts == [proxy_header(version, None)]
+    checking.addErrback(lambda failure: None).cancel()
+
+
+@pytest.mark.parametrize("settings", [{"checks": ""}, {"checks": "port = 81", "send_proxy": 2}])
+def test_other_servers_and_other_ports_are_told_nothing(settings: dict[str, Any]) -> None:
+    dialer = FakeDialer(Clock())
+    probe = makers(Clock(), dialer, lambda: b"made").probe(group_settings(**settings))
+    checking = probe.check(Address("10.0.0.1", 80))
+    assert dialer.firsts == [b""]
+    checking.addErrback(lambda failure: None).cancel()
 
 
 @pytest.mark.parametrize("checks", [None, 'type = "none"'])
