@@ -250,6 +250,15 @@ def test_rule_26_a_failure_right_after_other_settings_drains_nothing(house: Hous
     assert connection.live
 
 
+def test_rule_26_a_failure_right_after_servers_are_sent_another_header_drains_nothing(house: House) -> None:
+    (connection,) = house.connections(1)
+    house.group.reconfigure(group_settings([1, 2], "", CHECKS, send_proxy=2))
+    house.fails(1)
+    assert (house[1].state, list(house.drains)) == ("unhealthy", [])
+    house.clock.advance(1e6)
+    assert connection.live
+
+
 def test_rule_26_once_it_has_passed_under_them_a_failure_is_its_own(house: House) -> None:
     (connection,) = house.connections(1)
     house.group.reconfigure(group_settings([1, 2], "", CHECKS + "\ntype = 'http'\npath = '/right'"))
