@@ -14,6 +14,8 @@ KINDS = ("/small",) * 12 + ("/chunked", "/large", "/slow/100")
 """What is asked for by GET, each as often as it stands here."""
 POSTS = 5
 """One in so many requests is a POST."""
+POSTED = ("/post", "/post/100")
+"""Where to: the second is answered some time after it was delivered."""
 CHUNKED = 0.3
 """The share of POSTs that are sent in chunks."""
 BODY = bytes(range(256)) * 80
@@ -60,7 +62,8 @@ class Crowd:
                 asked = await client.ask(chance.choice(KINDS), keep=keep)
             else:
                 body = self._body[: chance.randrange(len(self._body))]
-                asked = await client.ask("/post", body, chunked=chance.random() < CHUNKED, keep=keep)
+                path, chunked = chance.choice(POSTED), chance.random() < CHUNKED
+                asked = await client.ask(path, body, chunked=chunked, keep=keep)
             self.asked.append(asked)
 
     async def _over_within(self, seconds: float) -> bool:

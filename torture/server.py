@@ -65,7 +65,7 @@ class Server:
 
     async def _answer(self, reader: Reader, writer: Writer) -> bool:
         lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
-        method, target, _ = lines[0].split(" ")
+        target = lines[0].split(" ")[1]
         path, _, query = target.partition("?")
         number = parse_qs(query).get("id", ["0"])[0]
         fields = {
@@ -79,7 +79,7 @@ class Server:
             await _slowly(reader, float(path.rpartition("/")[2]), int(fields["content-length"]))
         else:
             await _body(reader, fields)
-        if method == "POST" and path == "/post":
+        if path.startswith("/post"):
             os.write(self._log, f"{number}\n".encode())
         head = f"X-Server: {self._name}\r\nX-Id: {number}\r\n"
         await self._respond(path, head, writer)
@@ -87,7 +87,7 @@ class Server:
 
     async def _respond(self, path: str, head: str, writer: Writer) -> None:
         _, kind, *values = path.split("/")
-        if kind == "slow":
+        if kind in ("slow", "post") and values:
             await asyncio.sleep(int(values[0]) / 1000)
         if kind == "health" and self._flapping and int(time.monotonic() / FLAP) % 2:
             writer.write(f"HTTP/1.1 503 Not Now\r\n{head}Content-Length: 0\r\n\r\n".encode())
