@@ -34,6 +34,7 @@ def _told(balancer: LoadBalancer, group: ServerGroup, registration: Registration
         "takes_new": no is None or group.opened(registration),
         "reason": no.reason if no else registration.reason,
         "first_no": no.name if no else None,
+        "last_check": rows.last_check(registration),
         "fail_open": group.opened(registration),
         "seconds_left": _ends(balancer, registration),
         "listeners": _listeners(balancer, group),

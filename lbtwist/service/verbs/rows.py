@@ -111,6 +111,12 @@ def group_row(balancer: LoadBalancer, group: ServerGroup) -> Row:
     }
 
 
+def last_check(registration: Registration) -> str | None:
+    """What the latest check of it found; None where there was none."""
+    last = registration.record.last if registration.record else None
+    return last.reason if last else None
+
+
 def server_row(balancer: LoadBalancer, registration: Registration) -> Row:
     tally = balancer.plane.tally(registration.scope) + registration.past
     drain = balancer.drains.get(registration.key)
@@ -129,7 +135,7 @@ def server_row(balancer: LoadBalancer, registration: Registration) -> Row:
         "failed": tally.failed,
         "received": tally.received,
         "sent": tally.sent,
-        "last_check": last.reason if last else None,
+        "last_check": last_check(registration),
         "check_seconds": round(last.seconds, 4) if last else None,
         "seconds_left": drain and seconds_or_never(drain.left()),
     }
