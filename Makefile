@@ -7,7 +7,7 @@ PYTHON ?= $(shell for python in python3.11 python3; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test lint bench torture clean
+.PHONY: help demo test lint bench torture fuzz mutants clean
 .NOTPARALLEL:
 
 help:  ## This list
@@ -25,7 +25,7 @@ test: lint  ## Everything that must pass before a commit
 lint: $(STAMP)  ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy lbtwist tests benchmarks torture
+	$(BIN)/mypy lbtwist tests benchmarks torture fuzz
 
 CASES :=
 ROUNDS := 3
@@ -38,8 +38,22 @@ SCENARIOS :=
 torture: $(STAMP)  ## Under load and fault, beside haproxy and nginx, ten minutes: make torture SCENARIOS="B E"
 	$(BIN)/python -m torture $(SCENARIOS)
 
+SECONDS := 60
+TARGETS :=
+
+fuzz: $(STAMP)  ## All that reads bytes of others, under atheris: make fuzz SECONDS=60 TARGETS="request_head proxy"
+	$(BIN)/python -c 'import atheris' || $(BIN)/python -m pip install --quiet --no-build-isolation --editable '.[fuzz]'
+	$(BIN)/python -m fuzz --seconds $(SECONDS) $(TARGETS)
+
+MUTANTS := lbtwist.wire.*
+
+mutants: $(STAMP)  ## Which changes of the code no test sees, in hours: make mutants MUTANTS="lbtwist.wire.body.*"
+	$(BIN)/mutmut --version || $(BIN)/python -m pip install --quiet --no-build-isolation --editable '.[mutants]'
+	nice -n 19 $(BIN)/mutmut run --max-children 1 "$(MUTANTS)"
+
 clean:  ## Remove whatever `make` and the tools have made
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf fuzz/found mutants
 	rm -f twisted/plugins/dropin.cache twistd.pid benchmarks/results.json
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
