@@ -6,9 +6,11 @@ from typing import Any
 
 from twisted.internet.interfaces import IHalfCloseableProtocol, IProtocol
 from twisted.protocols.tls import TLSMemoryBIOProtocol
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from lbtwist.net.sending import half_closeable_of
+from lbtwist.net.transport import DONE
 
 
 @implementer(IHalfCloseableProtocol)
@@ -51,6 +53,7 @@ class TLSTransport(TLSMemoryBIOProtocol):
 
     def abortConnection(self) -> None:
         self._shut = self._aborted = self.disconnecting = self._lostTLSConnection = True
+        self._reason = None
         self.transport.abortConnection()
 
     def loseWriteConnection(self) -> None:
@@ -75,6 +78,12 @@ class TLSTransport(TLSMemoryBIOProtocol):
         half_closeable = half_closeable_of(self.wrappedProtocol)
         if half_closeable is not None:
             half_closeable.writeConnectionLost()
+
+    def _tlsShutdownFinished(self, reason: Failure | None) -> None:
+        """Without a reason it is the peer's close_notify: whatever becomes of our answer, that is the end."""
+        super()._tlsShutdownFinished(reason)
+        if reason is None:
+            self._reason = DONE
 
     def _end_tls(self) -> None:
         if not self._shut:
