@@ -164,7 +164,7 @@ def by_node(asked: Asked) -> list[Reading]:
         timeout=120,
         check=True,
     )
-    return [from_json(line) for line in done.stdout.splitlines()]
+    return [from_json(line) for line in done.stdout.split("\n")[:-1]]
 
 
 READERS: dict[str, Reader] = {

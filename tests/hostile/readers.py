@@ -217,7 +217,7 @@ def by_node(streams: Streams) -> list[Reading]:
         timeout=120,
         check=True,
     )
-    return [from_json(line) for line in done.stdout.splitlines()]
+    return [from_json(line) for line in done.stdout.split("\n")[:-1]]
 
 
 def from_json(line: str) -> Reading:

@@ -21,6 +21,7 @@ def test_is_a_whole_response(status: int, method: bytes) -> None:
     reading = by_h11(data, method)
     assert reading is not None
     assert reading.complete
+    assert reading.rest == b""
     assert reading.first == (b"%d" % status,)
     fields = dict(reading.fields)
     assert len(fields) == len(reading.fields)
@@ -31,6 +32,34 @@ def test_is_a_whole_response(status: int, method: bytes) -> None:
     assert len(reading.body) == (0 if method == b"HEAD" else int(fields[b"content-length"]))
     assert (b"allow" in fields) is (status == 405)
     assert (fields.get(b"cache-control") == b"no-store") is (status >= 400)
+
+
+def test_to_the_byte() -> None:
+    page = b"<!DOCTYPE html>\n<html><head><title>%b</title></head>\n<body><h1>%b</h1></body></html>\n" % (
+        (b"405 Method Not Allowed",) * 2
+    )
+    date = http_date(0)
+    assert date == b"Thu, 01 Jan 1970 00:00:00 GMT"
+    lines = [
+        b"HTTP/1.1 405 Method Not Allowed",
+        b"Date: " + date,
+        b"Via: 1.1 lbtwist",
+        b"Content-Type: text/html; charset=utf-8",
+        b"Content-Length: 125",
+        b"Cache-Control: no-store",
+        b"Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH",
+        b"Connection: close",
+    ]
+    head = b"".join(line + b"\r\n" for line in lines) + b"\r\n"
+    assert answer(405, b"lbtwist", date) == head + page
+    assert answer(405, b"lbtwist", date, method=b"HEAD") == head
+    assert answer(299, b"lbtwist", date).partition(b"<title>")[2].startswith(b"299</title>")
+
+
+def test_a_client_of_http_1_0_is_told_that_its_connection_stays() -> None:
+    kept = answer(404, b"lbtwist", DATE, version=b"1.0", keep_alive=True)
+    assert b"\r\nConnection: keep-alive\r\n" in kept
+    assert b"onnection" not in answer(404, b"lbtwist", DATE, keep_alive=True)
 
 
 def test_the_page_is_html() -> None:

@@ -38,6 +38,8 @@ def test_chunks_however_they_are_cut(body: bytes) -> None:
         for pieces in cuttings(body):
             read_ = read(body_reader(CHUNKED), [*pieces, following])
             assert read_ == Read(content, following, True, trailers)
+        for pieces in cuttings(body + following):
+            assert read(body_reader(CHUNKED), pieces) == Read(content, following, True, trailers)
 
 
 @pytest.mark.parametrize("body", BODIES)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from lbtwist.wire.cookie import cookie, without_cookie
+from lbtwist.wire.cookie import cookie, tying_cookie, without_cookie
 
 
 @pytest.mark.parametrize(
@@ -40,3 +40,14 @@ def test_cookie(values: list[bytes], found: bytes | None) -> None:
 def test_without_cookie(value: bytes, left: bytes) -> None:
     assert without_cookie(value, b"SID") == left
     assert cookie([left], b"SID") is None
+
+
+def test_only_blanks_and_tabs_are_around_a_cookie() -> None:
+    assert cookie([b"\t SID \t=\t abc\t "], b"SID") == b"abc"
+    assert cookie([b"SID\x0b=abc"], b"SID") is None
+    assert cookie([b"SID=XXabc\x0b"], b"SID") == b"XXabc\x0b"
+    assert without_cookie(b"a=b\x0c; SID\x0b=c; SID=d", b"SID") == b"a=b\x0c; SID\x0b=c"
+
+
+def test_what_ties_a_client() -> None:
+    assert tying_cookie(b"SID", b"00ff", 3600.0) == b"SID=00ff; Path=/; HttpOnly; Max-Age=3600"

@@ -54,6 +54,8 @@ def test_who_is_not_trusted_is_the_client() -> None:
         b"fe80::1%a",
         b"999.1.1.1",
         b":::",
+        b"X1.2.3.4X",
+        b"\xa01.2.3.4",
     ],
 )
 def test_what_is_no_address_ends_the_search(entry: bytes) -> None:
@@ -72,6 +74,19 @@ def test_a_trusted_proxy_that_tells_nothing() -> None:
         b"",
         b"X-Forwarded-For: ::1",
         b"X-Forwarded-Proto: http",
+        b"X-Forwarded-Port: 80",
+        b"X-Forwarded-Host: a",
+    ]
+
+
+def test_a_trusted_proxy_that_tells_all_but_the_chain() -> None:
+    hop = Hop(b"lbtwist", "::1", trusted=True, port=80)
+    lines = forwarded_lines({b"x-forwarded-proto": [b"https"], b"forwarded": [b"for=_a"]}, hop, b"a")
+    assert lines.split(b"\r\n") == [
+        b"",
+        b"X-Forwarded-Proto: https",
+        b"Forwarded: for=_a",
+        b"X-Forwarded-For: ::1",
         b"X-Forwarded-Port: 80",
         b"X-Forwarded-Host: a",
     ]

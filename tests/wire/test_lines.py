@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lbtwist.wire.connection import without_named
 from lbtwist.wire.grammar import folded
 from lbtwist.wire.head import Field
 from lbtwist.wire.lines import checked_fields, line, sort_fields, understood
@@ -39,6 +40,17 @@ def test_fields_are_sorted_by_their_folded_names(fields: list[Field]) -> None:
             plain.append((name, value))
     lines = b"".join(map(line, fields))
     assert sort_fields(lines, understood(NAMES)) == (known, b"".join(map(line, plain)))
+
+
+def test_only_white_space_is_taken_off_a_value() -> None:
+    lines = b"\r\nA:Xb X \t\r\nB: \xa0c\xa0"
+    assert checked_fields(lines) == [(b"A", b"Xb X"), (b"B", b"\xa0c\xa0")]
+
+
+def test_lines_that_connection_names_are_left_out_and_the_others_stay() -> None:
+    lines = b"\r\nA: b\r\nc: d\r\nE: f"
+    assert without_named(lines, frozenset({b"c"})) == b"\r\nA: b\r\nE: f"
+    assert without_named(lines, frozenset({b"close", b"upgrade"})) == lines
 
 
 WHITE = st.text(" \t", max_size=3).map(str.encode)
