@@ -27,7 +27,7 @@ LIMIT = 590
 """Seconds of the whole run."""
 STIRRED_LETTER = "J"
 TOGETHER = 4
-"""Scenarios of the short form at the same time: they wait more than they work."""
+"""Scenarios of lbtwist alone at the same time: they wait more than they work."""
 SHOWN = 10
 """Faults of an outcome that are told."""
 
@@ -76,15 +76,27 @@ async def run(words: Sequence[str], short: bool, until: float) -> bool:
 
 
 async def compared(kinds: Sequence[type[Scenario]], short: bool, until: float) -> bool:
-    """Each with every load balancer; in the short form with lbtwist alone, but some at the same time."""
+    """Each, with every load balancer that it is for; whether all was well."""
     well = True
-    together = [kind for kind in kinds if not kind.namespaced]
-    apart = [[kind] for kind in kinds if kind.namespaced]
-    step = TOGETHER if short else 1
-    for some in [*(together[at : at + step] for at in range(0, len(together), step)), *apart]:
+    for some in batches(kinds, short):
         runs = [_compared(kind, short, until) for kind in some]
         well = all(await asyncio.gather(*runs)) and well
     return well
+
+
+def batches(kinds: Sequence[type[Scenario]], short: bool) -> list[list[type[Scenario]]]:
+    """Those that are run together: not with haproxy and nginx, and not what is done to the network."""
+    made: list[list[type[Scenario]]] = []
+    shared: list[type[Scenario]] = []
+    for kind in sorted(kinds, key=lambda each: each.apart):
+        if kind.apart or (kind.peers and not short):
+            made.append([kind])
+            continue
+        if not shared or len(shared) == TOGETHER:
+            shared = []
+            made.append(shared)
+        shared.append(kind)
+    return made
 
 
 async def _compared(kind: type[Scenario], short: bool, until: float) -> bool:
@@ -112,7 +124,7 @@ async def _told(title: str, kind: type[Scenario], runs: Sequence[Once], until: f
         for each in runs:
             each.close()
         return True
-    if kind.namespaced:
+    if kind.apart:
         results = [await each for each in runs]
     else:
         results = await asyncio.gather(*runs)

@@ -79,7 +79,7 @@ class Server:
             await _slowly(reader, float(path.rpartition("/")[2]), int(fields["content-length"]))
         else:
             await _body(reader, fields)
-        if path.startswith("/post"):
+        if path.startswith("/post") and number != "0":
             os.write(self._log, f"{number}\n".encode())
         head = f"X-Server: {self._name}\r\nX-Id: {number}\r\n"
         await self._respond(path, head, writer)

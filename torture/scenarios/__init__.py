@@ -10,6 +10,7 @@ from torture.scenarios.link import Loss, Narrow
 from torture.scenarios.reloads import BrokenFile, LongLived, Reloads, TwoReloads
 from torture.scenarios.scenario import Scenario
 from torture.scenarios.servers_fail import DrainedAndKilled, Flapping, Killed, Stopped, Unreachable
+from torture.scenarios.suites import SlowHttpTest
 
 ALL: tuple[type[Scenario], ...] = (
     Reloads,
@@ -34,6 +35,7 @@ ALL: tuple[type[Scenario], ...] = (
     Loss,
     Narrow,
     Raising,
+    SlowHttpTest,
 )
 BRIEF: tuple[type[Scenario], ...] = (
     Reloads,

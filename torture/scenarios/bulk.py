@@ -52,13 +52,14 @@ class SlowReaders(Scenario):
 
 async def _growth(site: Site, way: Way) -> int:
     before = most = site.proxy.resident()
+    told_to_end = site.left
     readers = [asyncio.create_task(_moved(way.run, site)) for _ in range(site.sizes.readers)]
     while not all(each.done() for each in readers):
         most = max(most, site.proxy.resident())
         await asyncio.sleep(LOOK)
     arrived = [each.result() for each in readers]
     whole = sum(each >= site.sizes.bulk for each in arrived)
-    site.must(site.left or whole == len(arrived), f"{way.name}: {len(arrived) - whole} were cut: {arrived}")
+    site.must(told_to_end or whole == len(arrived), f"{way.name}: {len(arrived) - whole} were cut: {arrived}")
     return most - before
 
 

@@ -19,7 +19,7 @@ class Loss(Scenario):
 
     letter = "loss"
     title = f"{LOSS} % of all packets lost"
-    namespaced = True
+    apart = True
 
     def lacking(self) -> str:
         return cannot_slow()
@@ -35,7 +35,7 @@ class Narrow(Scenario):
     letter = "narrow"
     title = "a link of 1 Mbit/s"
     crowded = False
-    namespaced = True
+    apart = True
 
     def lacking(self) -> str:
         return cannot_slow()

@@ -22,8 +22,8 @@ class Scenario:
     """A crowd asks while it runs."""
     leaves_nothing: ClassVar[bool] = False
     """Descriptors and objects are to be back where they were."""
-    namespaced: ClassVar[bool] = False
-    """It does something to the network, which no other may do at the same time."""
+    apart: ClassVar[bool] = False
+    """It needs for itself what all share, as the network: nothing else is run at the same time."""
     expected: ClassVar[str] = ""
     """What its lines of unwanted log are about; empty where there may be none."""
 

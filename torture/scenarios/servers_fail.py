@@ -51,7 +51,7 @@ class Unreachable(Scenario):
     letter = "G"
     title = "a server blackholed"
     stirred = True
-    namespaced = True
+    apart = True
 
     def lacking(self) -> str:
         return cannot_drop()
