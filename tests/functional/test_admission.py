@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.certificates import authority
 from tests.functional.balancer import Balancer, app
 from tests.functional.http_harness import Worker, curl, over, url, workers
 from tests.functional.load import turned_away
@@ -93,6 +94,22 @@ def test_http_kept_connections_count_and_requests_do_not(tmp_path: Path, server:
         eventually(lambda: fetched(lb, "127.0.0.1") == "200")
         with connect(lb.address, KNOWN):
             eventually(lambda: fetched(lb, KNOWN) == "429")
+
+
+def test_https_who_may_not_come_in_is_closed_before_the_handshake(tmp_path: Path, server: Worker) -> None:
+    certificate, key = authority().write(tmp_path, "www")
+    listener = f"""deny = ["127.0.5.0/24"]
+max_connections_per_client = 1
+certificates = [{{ certificate = "{certificate}", key = "{key}" }}]"""
+    text = over([server], listener=listener).replace('protocol = "http"', 'protocol = "https"')
+    with Balancer(tmp_path, text) as lb:
+        secure = url(lb).replace("http:", "https:")
+        with connect(lb.address, BAD) as client:
+            assert client.recv(1) == b""
+        with connect(lb.address, KNOWN):  # no handshake is made, and yet it counts
+            curl("-k", "--interface", KNOWN, secure, status=35)
+        assert curl("-k", secure) == "hello, this is ecs01\n"
+        assert counted(lb) == {"denied": 1, "client_limit": 1}
 
 
 def test_rule_73_a_deny_that_is_set_live_is_for_the_next(tmp_path: Path, pair: Pair, watch: Watch) -> None:
