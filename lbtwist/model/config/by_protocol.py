@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from lbtwist.model.config.document import Finding
+from lbtwist.model.config.group import TLS_GROUP
 from lbtwist.model.config.inherit import table, tables
 from lbtwist.model.config.persistence import COOKIE
 from lbtwist.model.config.protocol import (
@@ -81,6 +82,8 @@ class ByProtocol:
 
     def _group(self, name: str, values: dict[str, Any], users: list[_User]) -> dict[str, Any]:
         protocol = self._protocol(name, values, users)
+        if values.get("tls", False) is False:
+            values = without(values, TLS_GROUP)  # `check_tls` tells of those that are the group's own
         if protocol is None:
             return values
         if protocol == TCP:
