@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from twisted.internet.abstract import FileDescriptor
+from twisted.protocols.policies import ProtocolWrapper
 
 from lbtwist.net.end import End
 from lbtwist.net.frontend import Frontend
@@ -117,8 +118,7 @@ class Pair:
             peer.transport.loseConnection()
         elif peer.held:
             peer.transport.pauseProducing()
-        elif isinstance(peer.transport, FileDescriptor):
-            # Twisted's own transports queue without a word, and an abort drops that.
+        elif _queues_silently(peer.transport):
             peer.transport.pauseProducing()
             self._forced = True
             self.touched = self._frontend.seconds()
@@ -129,3 +129,9 @@ class Pair:
     def _finish(self) -> None:
         """Both sides are closed."""
         raise NotImplementedError
+
+
+def _queues_silently(transport: object) -> bool:
+    """Twisted's own transports queue without a word, and an abort drops that; below TLS they do, too."""
+    below = transport.transport if isinstance(transport, ProtocolWrapper) else transport
+    return isinstance(below, FileDescriptor)

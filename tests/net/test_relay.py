@@ -16,12 +16,12 @@ from lbtwist.model.plane import EVERYTHING, Scope
 from tests.net.bench import WEB, closed
 from tests.net.recorder import HalfCloseable, Recorder
 from tests.net.test_transport_contract import LARGE, random_bytes
-from tests.net.world import RELAY_KINDS, World, make_world, reactor
+from tests.net.world import RELAY_KINDS, TLS_KINDS, World, make_world, reactor
 
 PIECE = 256 * 1024
 
 
-@pytest.fixture(params=RELAY_KINDS)
+@pytest.fixture(params=(*RELAY_KINDS, *TLS_KINDS))
 def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
     world = make_world(request.param, tmp_path)
     yield world
@@ -57,6 +57,8 @@ def sides(ends: tuple[Any, Any], sender: str) -> tuple[Any, Any]:
 
 
 either = pytest.mark.parametrize("sender", ["client", "server"])
+half_closing = pytest.mark.parametrize("world", RELAY_KINDS, indirect=True)
+"""But for TLS, where the end of one direction is that of both: tests/net/tls/test_relay.py has those."""
 
 
 @pytest_twisted.ensureDeferred
@@ -82,6 +84,7 @@ async def test_what_was_sent_before_there_was_a_server_arrives(world: World) -> 
     assert bytes(far.received) == b"hello there"
 
 
+@half_closing
 @either
 @pytest_twisted.ensureDeferred
 async def test_a_half_close_goes_on_and_the_other_direction_stays(world: World, sender: str) -> None:
@@ -104,6 +107,7 @@ async def test_a_half_close_goes_on_and_the_other_direction_stays(world: World, 
     assert (closed(first), closed(second)) == ("fin", "fin")
 
 
+@half_closing
 @pytest_twisted.ensureDeferred
 async def test_much_data_goes_both_ways_at_once_up_to_its_end(world: World) -> None:
     client, server = await world.conversation(HalfCloseable(keep=False), HalfCloseable(keep=False))
@@ -173,6 +177,7 @@ async def test_a_reset_goes_on_after_what_came_before_it(world: World, sender: s
     await world.empty()
 
 
+@half_closing
 @pytest.mark.parametrize("ended", ["", "client", "server"])
 @pytest_twisted.ensureDeferred
 async def test_rule_5_who_was_given_everything_sees_fin(world: World, ended: str) -> None:
@@ -193,6 +198,7 @@ async def test_rule_5_who_was_given_everything_sees_fin(world: World, ended: str
     assert world.plane.tally(EVERYTHING).cut == 1
 
 
+@half_closing
 @pytest.mark.parametrize("half_closed", [False, True])
 @either
 @pytest_twisted.ensureDeferred
@@ -274,6 +280,7 @@ async def test_server_that_goes_after_its_greeting_has_not_failed(world: World, 
     assert world.observer.heard == []
 
 
+@half_closing
 @pytest_twisted.ensureDeferred
 async def test_server_that_goes_after_the_client_has_ended_has_not_failed(world: World) -> None:
     first, second = world.server(), world.server()

@@ -35,6 +35,8 @@ reactor = cast(Any, installed)
 KINDS = ("fake", "tcp", "unix", "twisted-tcp", "twisted-unix")
 RELAY_KINDS = (*KINDS, "spliced-tcp", "spliced-unix")
 """Where it makes a difference: in all of KINDS bytes are copied."""
+TLS_KINDS = ("tls-tcp", "tls-unix", "tls-twisted-tcp")
+"""Clients speak TLS, which has no half-close: a client that ends its sending ends all."""
 
 
 class Server(Factory):
@@ -253,4 +255,8 @@ class SocketWorld(World):
 
 
 def make_world(kind: str, path: Path) -> World:
+    if kind.startswith("tls-"):
+        from tests.net.secure_world import SecureWorld  # it is made of what is here
+
+        return SecureWorld(kind, path)
     return FakeWorld() if kind == "fake" else SocketWorld(kind, path)
