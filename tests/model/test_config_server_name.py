@@ -136,6 +136,11 @@ def test_rules_that_a_listener_inherits_are_for_those_that_have_such(listener: s
     assert parse(plain(config)) == config
 
 
+def test_a_listener_that_ends_tls_inherits_no_rules_on_requests_either() -> None:
+    rules = "[defaults.listener]\nrules = [{ respond.status = 404 }]\n"
+    assert read(rules + TLS + CERTIFICATES + APP) == read(TLS + CERTIFICATES + APP)
+
+
 def test_inherited_rules_with_keys_of_both_are_those_of_tcp_and_wrong() -> None:
     rules = "[defaults.listener]\nrules = [{ server_name = 'a', host = 'a', server_group = 'app' }]\n"
     (problem,) = wrong(rules + MAIL + APP)
