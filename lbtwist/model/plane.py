@@ -133,6 +133,10 @@ class Ending(Enum):
     """Cut, too: a request or a WebSocket, as `Tally` tells them apart."""
 
 
+FINISHED = Ending.FINISHED
+"""The same, for what is on the way of each request: to look a member of an Enum up takes 0.14 µs."""
+
+
 class CutBy(Enum):
     """Why live connections are cut."""
 

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from twisted.internet.defer import Deferred, succeed
 
-from lbtwist.model.plane import ConnectionView, CutBy, Ending, Tally
+from lbtwist.model.plane import FINISHED, ConnectionView, CutBy, Ending, Tally
 
 
 class ILive(Protocol):
@@ -99,7 +99,7 @@ class Ledger:
         del self.live[connection.id]
         self._received += connection.received
         self._sent += connection.sent
-        if ending is not Ending.FINISHED:
+        if ending is not FINISHED:
             self._endings[ending] += 1
 
     def fail(self, reason: str) -> None:

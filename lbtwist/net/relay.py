@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.internet.interfaces import IAddress
 
-from lbtwist.model.plane import ConnectionView, CutBy, Ending, Member
+from lbtwist.model.plane import FINISHED, ConnectionView, CutBy, Ending, Member
 from lbtwist.net.carried import ends_of
 from lbtwist.net.dispatch import Dispatch
 from lbtwist.net.end import End
@@ -63,7 +63,7 @@ class Relay(Pair):
         self._group = group or frontend.group
         self._lease: Ledger | None = None
         self._place: Ledger | None = None
-        self._ending = Ending.FINISHED
+        self._ending = FINISHED
 
     @property
     def in_flight(self) -> bool:

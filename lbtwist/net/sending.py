@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from errno import EAGAIN, ENOBUFS
 from typing import Any, Protocol
 
-from twisted.internet.interfaces import IHalfCloseableProtocol, IProducer, IProtocol
+from twisted.internet.interfaces import IHalfCloseableProtocol, IProducer, IProtocol, ITransport
 from twisted.python.failure import Failure
 
 from lbtwist.net.poller import Poller
@@ -111,9 +111,22 @@ class SendingSide:
         elif self._output == SHUT:
             waiting.drop()
 
-    def writeSequence(self, data: Iterable[bytes]) -> None:
-        """`write` of all of them together."""
-        self.write(b"".join(data))
+    def writeSequence(self, data: Iterable[bytes | memoryview]) -> None:
+        """`write` of all of them together, which are not copied where the socket takes them at once."""
+        pieces = list(data)
+        if self._output:
+            self._enqueue(b"".join(pieces))
+            return
+        try:
+            sent = os.writev(self._fd, pieces)
+        except OSError as error:
+            if error.errno not in (EAGAIN, ENOBUFS):
+                self._write_failed()
+                return
+            sent = 0
+        if sent != sum(map(len, pieces)):
+            self._output = HELD
+            self._enqueue(memoryview(b"".join(pieces))[sent:])
 
     def loseWriteConnection(self) -> None:
         """Send FIN after what is queued, and then tell an IHalfCloseableProtocol. Reading goes on."""
@@ -244,6 +257,14 @@ class SendingSide:
     def _watch(self) -> None:
         """Have the poller tell what is of interest now."""
         raise NotImplementedError
+
+
+def write_both(transport: ITransport, head: bytes, body: bytes | memoryview) -> None:
+    """`transport.write` of one after the other, which are not copied where the transport is one of ours."""
+    if isinstance(transport, SendingSide):
+        transport.writeSequence((head, body))
+    else:
+        transport.write(head + body)
 
 
 def queued(transport: object) -> int:

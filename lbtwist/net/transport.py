@@ -23,7 +23,8 @@ from lbtwist.net.poller import ERROR, HANGUP, READABLE, WRITABLE, Poller
 from lbtwist.net.sending import SHUT, SendingSide, half_closeable_of
 from lbtwist.net.sockaddr import SocketAddress, address_of, drop_input, lent, reset_on_close
 
-SMALL_READ = 64 * 1024
+SMALL_READ = 80 * 1024
+"""More than 64 KiB, for a body of that size, which is common, comes with its head."""
 LARGE_READ = 256 * 1024
 FULL_READS = 4
 """So many reads of SMALL_READ or more make the next ones large; as many smaller ones make them small."""

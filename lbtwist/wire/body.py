@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, Protocol
 
 from lbtwist.errors import BadMessage
-from lbtwist.wire.framing import Framing, Kind
+from lbtwist.wire.framing import CHUNKED, UNTIL_CLOSE, Framing
 from lbtwist.wire.grammar import TOKEN
 from lbtwist.wire.head import Field, refuse_bare_line_end
 from lbtwist.wire.lines import checked_fields
@@ -50,9 +50,9 @@ class BodyReader(Protocol):
 
 def body_reader(framing: Framing, blame: int = 400) -> BodyReader:
     """A reader of a body of `framing`; `blame` is the status of what it raises: 502 for a server's."""
-    if framing.kind is Kind.CHUNKED:
+    if framing is CHUNKED:
         return ChunkedBody(blame)
-    if framing.kind is Kind.UNTIL_CLOSE:
+    if framing is UNTIL_CLOSE:
         return EndlessBody()
     return CountedBody(framing.length, blame)
 

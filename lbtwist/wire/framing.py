@@ -25,6 +25,10 @@ class Kind(Enum):
     UNTIL_CLOSE = "until the connection ends"
 
 
+LENGTH = Kind.LENGTH
+"""The same, for what is on the way of each message: to look a member of an Enum up takes 0.14 µs."""
+
+
 class Framing(NamedTuple):
     """How a body is framed on one connection."""
 

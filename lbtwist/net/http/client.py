@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 from twisted.internet.interfaces import IAddress, IHalfCloseableProtocol, IPushProducer
@@ -31,6 +30,9 @@ from lbtwist.wire.proxy_ends import Ends
 from lbtwist.wire.repeated import Repeated, Rewritten
 from lbtwist.wire.request_head import RequestHead, parse_request_head
 
+_HEAD, _BODY, _WAIT, _OVER = range(4)
+"""What the bytes are that come next: of a request's head, of its body, for a later turn, nothing any more."""
+
 
 @implementer(IHalfCloseableProtocol, IPushProducer)
 class ClientConnection(Protocol):
@@ -56,7 +58,7 @@ class ClientConnection(Protocol):
         self._frontend = frontend
         self._hop: Hop | None = None
         self._exchange: Exchange | None = None
-        self._read: Callable[[bytes], None] = self._read_head
+        self._turn = _HEAD
         self._buffer = b""
         self.onward = Rewritten(onward_request)
         """Writes its requests for servers."""
@@ -119,17 +121,25 @@ class ClientConnection(Protocol):
             self.deadline.watch(self._frontend.policy.header_timeout, self._head_late)
 
     def dataReceived(self, data: bytes) -> None:
-        self._read(data)
+        turn = self._turn
+        if turn is _HEAD:
+            self._buffer = self._buffer + data if self._buffer else data
+            self._work()
+        elif turn is _BODY:
+            self._read_body(data)
+        elif turn is _WAIT:
+            self._buffer += data
+            self.pause()
 
     def readConnectionLost(self) -> None:
         self.ended = True
         exchange = self._exchange
         if exchange is None:
-            if self._read != self._hold:
+            if self._turn is not _WAIT:
                 self._close()
         elif exchange.request is None:
             self._give_up(exchange)
-        elif self._read == self._read_body:
+        elif self._turn is _BODY:
             exchange.refuse(400)
 
     def writeConnectionLost(self) -> None:
@@ -137,7 +147,7 @@ class ClientConnection(Protocol):
 
     def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
         self.deadline.stop()
-        self._read = _drop
+        self._turn = _OVER
         exchange, self._exchange = self._exchange, None
         self._frontend.clients.depart(self)
         if exchange is not None:
@@ -146,7 +156,7 @@ class ClientConnection(Protocol):
 
     def stream(self) -> None:
         """The server is there: the body goes to it as it comes."""
-        self._read = self._read_body
+        self._turn = _BODY
         data, self._buffer = self._buffer, b""
         self.moves()
         self.resume()
@@ -173,7 +183,7 @@ class ClientConnection(Protocol):
     def response_done(self, keep: bool) -> None:
         """All of the response was written; it is over when it was sent."""
         if self._body is not None:
-            self._read = _drop  # nobody is there any more to have the rest of the request
+            self._turn = _OVER  # nobody is there any more to have the rest of the request
         if self._held:
             self._flushing = keep
             self.moves()
@@ -206,7 +216,7 @@ class ClientConnection(Protocol):
     def give_up(self) -> tuple[IEndTransport, bytes]:
         """Its transport, for another protocol, and what has come and was not used."""
         self._exchange = None
-        self._read = _drop
+        self._turn = _OVER
         self.deadline.stop()
         self.transport.unregisterProducer()
         self._part_with_servers()
@@ -244,7 +254,7 @@ class ClientConnection(Protocol):
             self._finish(keep)
         elif self._exchange is not None:
             self._exchange.client_drained()
-        elif self._read == self._hold:
+        elif self._turn is _WAIT:
             self._next()
 
     def stopProducing(self) -> None:
@@ -253,10 +263,6 @@ class ClientConnection(Protocol):
     def _part_with_servers(self) -> None:
         for server in list(self.servers):
             server.expire()
-
-    def _read_head(self, data: bytes) -> None:
-        self._buffer += data
-        self._work()
 
     def _read_body(self, data: bytes) -> None:
         exchange, body = self._exchange, self._body
@@ -271,21 +277,16 @@ class ClientConnection(Protocol):
         if done:
             self._body = None
             self._buffer = rest
-            self._read = self._hold
+            self._turn = _WAIT
             exchange.received -= len(rest)
         exchange.send(content, done, body.trailers)
-
-    def _hold(self, data: bytes) -> None:
-        """It is not its turn."""
-        self._buffer += data
-        self.pause()
 
     def _work(self) -> None:
         """Begin the requests that have come, one when the other is over: a loop, for they may be many."""
         if self._working:
             return
         self._working = True
-        while self._buffer and self._read == self._read_head and self._begin():
+        while self._buffer and self._turn is _HEAD and self._begin():
             pass
         self._working = False
 
@@ -309,7 +310,7 @@ class ClientConnection(Protocol):
         request, rest = parsed
         exchange.received = len(self._buffer) - len(rest)
         self._buffer = rest
-        self._read = self._hold
+        self._turn = _WAIT
         self._body = None if request.framing.is_empty else body_reader(request.framing)
         if not new:
             exchange.head_came_in_pieces()
@@ -330,14 +331,16 @@ class ClientConnection(Protocol):
         if self._held:
             self.moves()
             return
-        self._read = self._read_head
+        self._turn = _HEAD
         self._body = None
         if self._buffer:
             self._work()
         elif self.ended:
             self._close()
         else:
-            self.deadline.watch(self._frontend.patience, self._idle)
+            frontend = self._frontend
+            patience = frontend.patience if frontend.leaving else frontend.policy.idle_timeout
+            self.deadline.watch(patience, self._idle)
             if self._paused:
                 self.resume()
 
@@ -399,7 +402,7 @@ class ClientConnection(Protocol):
     def _close(self, within: float | None = None) -> None:
         """Close when all was sent, and at last after so many seconds: by default, the idle timeout."""
         self._exchange = None
-        self._read = _drop
+        self._turn = _OVER
         limit = self._frontend.policy.idle_timeout if within is None else within
         self.deadline.watch(limit, self.transport.abortConnection)
         self.transport.unregisterProducer()
@@ -413,7 +416,3 @@ class ClientConnection(Protocol):
         lingering = Lingering(self._frontend, self.deadline)
         self._frontend.clients.replace(self, lingering)
         lingering.begin(transport, patience)
-
-
-def _drop(data: bytes) -> None:
-    """The connection is being closed."""

@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING
 
 from twisted.logger import Logger
 
-from lbtwist.model.plane import ConnectionView, CutBy, Ending, Member
+from lbtwist.model.plane import FINISHED, ConnectionView, CutBy, Ending, Member
 from lbtwist.model.routing import Rule
 from lbtwist.net.dialing import TIMED_OUT
 from lbtwist.net.http.assignment import LOST, Assignment
 from lbtwist.net.http.frontend import HttpFrontend
-from lbtwist.net.http.server import ServerConnection
+from lbtwist.net.http.server import LONG, ServerConnection
 from lbtwist.net.http.tunnel import Handshake, Tunnel
+from lbtwist.net.sending import write_both
 from lbtwist.wire.body import chunk, last_chunk
-from lbtwist.wire.framing import UNTIL_CLOSE, Framing, Kind
+from lbtwist.wire.framing import CHUNKED, LENGTH, UNTIL_CLOSE, Framing
 from lbtwist.wire.onward import client_framing, onward_interim, onward_response
 from lbtwist.wire.request_head import RequestHead
 from lbtwist.wire.response_head import ResponseHead
@@ -88,11 +89,12 @@ class Exchange(Assignment):
     def start(self, request: RequestHead) -> None:
         """Its head has come: to a server, or answered by a rule."""
         self.request = request
-        rule = self._frontend.rule_for(request)
+        frontend = self._frontend
+        rule = frontend.rule_for(request) if frontend.policy.rules else None
         if rule is None:
-            self._go_to(self._frontend.group, request)
+            self._go_to(frontend.group, request)
         elif rule.group:
-            self._go_to(self._frontend.means.group_of(rule.group), request)
+            self._go_to(frontend.means.group_of(rule.group), request)
         else:
             self._go_by(rule, request)
 
@@ -141,7 +143,7 @@ class Exchange(Assignment):
         server, request = self._server, self.request
         assert server is not None and request is not None
         out, self._unsent = self._unsent, b""
-        if request.framing.kind is Kind.CHUNKED:
+        if request.framing is CHUNKED:
             out += chunk(content)
             if done:
                 out += last_chunk(passed_trailers(trailers, request.options))
@@ -178,7 +180,9 @@ class Exchange(Assignment):
         """
         request, frontend = self.request, self._frontend
         assert request is not None
-        framing = client_framing(head.framing, request.version)
+        framing = head.framing
+        if framing.kind is not LENGTH:
+            framing = client_framing(framing, request.version)
         self._endless = framing is UNTIL_CLOSE
         self._keep = (
             request.keep_alive
@@ -198,11 +202,14 @@ class Exchange(Assignment):
         """More of the response is to come: it must not stand still for too long."""
         self._client.moves()
 
-    def forward(self, out: bytes) -> None:
-        """Bytes of the response, for the client."""
+    def forward(self, head: bytes, body: bytes | memoryview = b"") -> None:
+        """Bytes of the response, for the client: of its head, and of its body."""
         self.begun = True
-        self.sent += len(out)
-        self._client.transport.write(out)
+        self.sent += len(head) + len(body)
+        if len(body) < LONG or not head:
+            self._client.transport.write(head + body)
+        else:
+            write_both(self._client.transport, head, body)
 
     def response_done(self, server: ServerConnection, reusable: bool) -> None:
         """The whole response has come."""
@@ -218,7 +225,7 @@ class Exchange(Assignment):
         else:
             server.abort()
         self._server = None
-        left = self._release(self, Ending.FINISHED)
+        left = self._release(self, FINISHED)
         self._client.response_done(self._keep)
         if left is not None and not left.live:
             left.tell_if_empty()
@@ -265,7 +272,7 @@ class Exchange(Assignment):
         member, at_fault, left = self._member, self._lose(server), None
         assert member is not None
         if self._repeatable and not server.answering:
-            left = self._release(self, Ending.FINISHED)
+            left = self._release(self, FINISHED)
             self._go_on()
         else:
             self._answer(502)
@@ -311,7 +318,7 @@ class Exchange(Assignment):
         """The client's connection is closed."""
         if not self._over:
             self._drop_server(self._sent_whole)
-            self._end(Ending.FINISHED)
+            self._end(FINISHED)
 
     def refuse(self, status: int) -> None:
         """What the client sends is no request, or not in time: nothing more of it goes on."""
@@ -342,7 +349,7 @@ class Exchange(Assignment):
 
     def over(self) -> None:
         """The response was sent to its last byte."""
-        self._end(Ending.FINISHED)
+        self._end(FINISHED)
 
     def watch_idle(self) -> None:
         """`HttpFrontend.adopt` tells the client."""
@@ -419,7 +426,7 @@ class Exchange(Assignment):
     def _answer(
         self,
         status: int,
-        ending: Ending = Ending.FINISHED,
+        ending: Ending = FINISHED,
         location: bytes | None = None,
         keep: bool = False,
     ) -> None:
@@ -428,7 +435,7 @@ class Exchange(Assignment):
         self._client.answer(status, location, keep)
         self._end(ending)
 
-    def _truncate(self, ending: Ending = Ending.FINISHED) -> None:
+    def _truncate(self, ending: Ending = FINISHED) -> None:
         """The client sees that the response is not whole (rule 7)."""
         self._drop_server(self._sent_whole)
         self._client.truncate(self._endless)

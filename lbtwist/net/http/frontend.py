@@ -93,7 +93,7 @@ class HttpFrontend(Frontend):
 
     def rule_for(self, request: RequestHead) -> Rule | None:
         """The rule that it goes by; None where it goes to the listener's own group."""
-        return first_match(self.policy.rules, request.host, request.path) if self.policy.rules else None
+        return first_match(self.policy.rules, request.host, request.path)
 
     def hop(self, peer: str, transport: IEndTransport) -> Hop:
         """How servers are told of the connection of a client at the IP address `peer`."""

@@ -17,7 +17,8 @@ from lbtwist.net.http.deadline import Deadline
 from lbtwist.net.rotation import GroupRotation
 from lbtwist.net.sweep import Sweep
 from lbtwist.wire.body import BodyReader, body_reader, chunk, last_chunk
-from lbtwist.wire.framing import CHUNKED, Kind
+from lbtwist.wire.framing import CHUNKED, LENGTH
+from lbtwist.wire.head import EMPTY_LINE, MAX_HEAD
 from lbtwist.wire.onward import onward_response
 from lbtwist.wire.repeated import Repeated, Rewritten
 from lbtwist.wire.response_head import SWITCHING, parse_response_head
@@ -26,6 +27,10 @@ from lbtwist.wire.trailers import passed_trailers
 if TYPE_CHECKING:
     from lbtwist.net.http.client import ClientConnection
     from lbtwist.net.http.exchange import Exchange
+
+
+LONG = 8 * 1024
+"""Bytes of a body that it is worth while not to copy."""
 
 
 @implementer(IPushProducer)
@@ -90,7 +95,7 @@ class ServerConnection(Protocol):
             self._read_heads(exchange, data)
         else:
             exchange.touch()
-            self._relay(exchange, data, b"")
+            self._relay(exchange, data)
 
     def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
         self._deadline.stop()
@@ -178,10 +183,12 @@ class ServerConnection(Protocol):
         """1xx go on at once; with the final head the response begins."""
         request = exchange.request
         assert request is not None
-        data = self._buffer + data
+        if self._buffer:
+            data = self._buffer + data
         while True:
+            begin, body = _parted(data) if len(data) >= LONG else (data, b"")
             try:
-                parsed = self._heads.parse(data, request.method, request.upgrade)
+                parsed = self._heads.parse(begin, request.method, request.upgrade)
             except BadMessage as bad:
                 self._buffer = b""
                 exchange.server_broke(bad.reason)
@@ -191,30 +198,31 @@ class ServerConnection(Protocol):
                 if data:
                     exchange.head_begins()
                 return
-            head, data = parsed
+            head, rest = parsed
+            body = body or rest
             if head.status >= 200 or not head.interim:
                 break
+            data = bytes(body)
             exchange.interim(head)
         self._buffer = b""
         if head.status == SWITCHING:
-            exchange.switch(head, data)
+            exchange.switch(head, bytes(body))
             return
         prefix, framing = exchange.response_begins(head)
-        length = framing.length
-        if framing.kind is Kind.LENGTH and len(data) == length:
-            exchange.forward(prefix + data)
+        if framing.kind is LENGTH and len(body) == framing.length:
+            exchange.forward(prefix, body)
             exchange.response_done(self, head.keep_alive)
             return
         self._body = body_reader(head.framing, 502)
         self._options = head.options
         self._keeps_alive = head.keep_alive
         self._chunked = framing is CHUNKED
-        self._relay(exchange, data, prefix)
+        self._relay(exchange, bytes(body), prefix)
         if self._exchange is exchange:
             exchange.body_moves()
 
-    def _relay(self, exchange: Exchange, data: bytes, out: bytes) -> None:
-        """`data` is of the body: to the client, after `out`."""
+    def _relay(self, exchange: Exchange, data: bytes, prefix: bytes = b"") -> None:
+        """`data` is of the body: to the client, after `prefix`."""
         body = self._body
         assert body is not None
         try:
@@ -222,11 +230,11 @@ class ServerConnection(Protocol):
         except BadMessage as bad:
             exchange.server_broke(bad.reason)
             return
-        if content:
-            out += chunk(content) if self._chunked else content
-        if done and self._chunked:
-            out += last_chunk(passed_trailers(body.trailers, self._options))
-        exchange.forward(out)
+        if self._chunked:
+            content = chunk(content)
+            if done:
+                content += last_chunk(passed_trailers(body.trailers, self._options))
+        exchange.forward(prefix, content)
         if done:
             # Who says more than it was asked for is not to be asked again.
             exchange.response_done(self, reusable=self._keeps_alive and not rest)
@@ -240,3 +248,10 @@ class ServerConnection(Protocol):
         except BadMessage:
             return False
         return True
+
+
+def _parted(data: bytes) -> tuple[bytes, memoryview]:
+    """The first head in `data`, as far as it is there, and what comes after it, which is not copied."""
+    end = data.find(EMPTY_LINE, 0, MAX_HEAD)
+    end = MAX_HEAD if end < 0 else end + len(EMPTY_LINE)
+    return data[:end], memoryview(data)[end:]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from lbtwist.model.plane import ConnectionView, CutBy, Ending, Member
+from lbtwist.model.plane import FINISHED, ConnectionView, CutBy, Ending, Member
 from lbtwist.net.end import End, IEndTransport
 from lbtwist.net.http.farewell import Farewell, WebSocketEnd
 from lbtwist.net.http.frontend import HttpFrontend
@@ -46,7 +46,7 @@ class Tunnel(Pair):
         self._handshake = handshake
         self._websocket_frontend = frontend
         self._farewells: list[Farewell] = []
-        self._ending = Ending.FINISHED
+        self._ending = FINISHED
 
     @property
     def received(self) -> int:
