@@ -12,6 +12,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
 from lbtwist.model.name_rule import NameRule
+from lbtwist.model.network import parse_network
 from lbtwist.model.plane import EVERYTHING, Scope
 from lbtwist.net.server_name import BAD_HELLO, REFUSED
 from lbtwist.wire.client_hello import MAX_HELLO
@@ -31,6 +32,7 @@ RULES = (
 )
 GROUPS = {"app": 1, "www": 2, "api": 3, "acme": 4}
 """The server that each has."""
+HEADER = b"PROXY TCP4 203.0.113.7 192.0.2.2 1000 443\r\n"
 TIMEOUT = 5.0
 
 
@@ -270,6 +272,14 @@ def test_rule_70_a_cut_of_all_turns_those_away_whose_hello_is_awaited(bench: Ben
     bench.plane.cut(EVERYTHING)
     bench.settle()
     assert (closed(client), arrivals(bench), turned_away(bench)) == ("reset", 0, {"cut": 1})
+
+
+@pytest.mark.parametrize("cut_at", [0, 20, len(HEADER), len(HEADER) + 10])
+def test_behind_a_proxy_its_header_comes_first_and_is_not_passed_on(bench: Bench, cut_at: int) -> None:
+    listen(bench, proxy_protocol=True, trusted_proxies=(parse_network("192.0.2.0/24"),))
+    says(bench, (HEADER + WWW)[:cut_at], (HEADER + WWW)[cut_at:])
+    assert heard(bench) == {"www": WWW}
+    assert (bench.view().client, arrivals(bench)) == ("203.0.113.7:1000", 0)
 
 
 # Over every kind of transport.
