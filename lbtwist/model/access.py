@@ -80,7 +80,8 @@ class Access(NamedTuple):
     received: int
     """Bytes from the client, as the tallies count them."""
     sent: int
-    """Bytes to the client, as the tallies count them: without answers of our own."""
+    """Bytes to the client, as the tallies count them; of one that was refused, which they do not count, what
+    it was answered."""
     head: float
     """http: from the first byte of the request to its whole head."""
     queue: float

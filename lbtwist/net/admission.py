@@ -30,7 +30,7 @@ class Admission:
         self._count(address, verdict)
         return None
 
-    def _count(self, address: IAddress | None, verdict: Verdict, status: int = 0) -> None:
+    def _count(self, address: IAddress | None, verdict: Verdict, status: int = 0, sent: int = 0) -> None:
         frontend = self._frontend
         frontend.refusals.add(frontend.policy.name, address, verdict.end.value)
-        turn_away(frontend, address, status, verdict.end)
+        turn_away(frontend, address, status, verdict.end, sent)

@@ -115,14 +115,17 @@ def unserved(failure: str) -> End:
     return End.CONNECT_TIMEOUT if failure == TIMED_OUT.reason else End.CONNECT_FAILED
 
 
-def turn_away(frontend: Frontend, peer: IAddress | None, status: int = 0, end: End = End.OVER_LIMIT) -> None:
-    """Count a client that is not served, and have it in the access log; `status` is what it is answered."""
+def turn_away(
+    frontend: Frontend, peer: IAddress | None, status: int = 0, end: End = End.OVER_LIMIT, sent: int = 0
+) -> None:
+    """Count a client that is not served, and have it in the access log; `status` is what it is answered, in
+    so many bytes."""
     frontend.ledger.failed += 1
     if frontend.access is not None:
-        frontend.access.over(_turned_away(frontend, peer, status, end))
+        frontend.access.over(_turned_away(frontend, peer, status, end, sent))
 
 
-def _turned_away(frontend: Frontend, peer: IAddress | None, status: int, end: End) -> Access:
+def _turned_away(frontend: Frontend, peer: IAddress | None, status: int, end: End, sent: int) -> Access:
     return Access(
         time=frontend.means.wall(),
         protocol=frontend.policy.protocol,
@@ -137,7 +140,7 @@ def _turned_away(frontend: Frontend, peer: IAddress | None, status: int, end: En
         version=b"",
         status=status,
         received=0,
-        sent=0,
+        sent=sent,
         head=NOT_REACHED,
         queue=NOT_REACHED,
         connect=NOT_REACHED,

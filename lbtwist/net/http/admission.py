@@ -35,10 +35,11 @@ class HttpAdmission(Admission):
             self._count(address, verdict)
             return None
         status = status_of(verdict)
-        self._count(address, verdict, status)
-        frontend.responses.count(status)
         wait = ceil(verdict.wait) if verdict.wait else None
-        return Refused(frontend, answer(status, frontend.policy.proxy_name, frontend.date, retry_after=wait))
+        response = answer(status, frontend.policy.proxy_name, frontend.date, retry_after=wait)
+        self._count(address, verdict, status, len(response))
+        frontend.responses.count(status)
+        return Refused(frontend, response)
 
 
 def status_of(verdict: Verdict) -> int:

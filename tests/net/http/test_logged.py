@@ -185,6 +185,13 @@ def test_a_bad_request_is_refused(stage: Logged) -> None:
     assert line.head == NOT_REACHED
 
 
+def test_what_we_answer_ourselves_is_counted(stage: Logged) -> None:
+    client = stage.client()
+    client.say(b"GET / HTTP/1.1\r\n\r\n")
+    answered = len(client.hear())
+    assert stage.line.sent == stage.tally().sent == answered > 100
+
+
 def test_a_bad_body_is_refused(stage: Logged) -> None:
     stage.asks(request("POST", "/", CHUNKED) + b"what\r\n")
     assert (stage.line.end, stage.line.status, stage.line.method) == (End.REFUSED, 400, b"POST")
@@ -193,8 +200,9 @@ def test_a_bad_body_is_refused(stage: Logged) -> None:
 def test_a_client_over_the_limit() -> None:
     stage = Logged(max_connections=1)
     stage.client()
-    stage.client("192.0.2.7")
+    refused = stage.client("192.0.2.7")
     assert (stage.line.end, stage.line.status) == (End.OVER_LIMIT, 503)
+    assert stage.line.sent == len(refused.hear()) > 100
     assert stage.line.client == "192.0.2.7:50001"
 
 
