@@ -55,7 +55,9 @@ class HealthCheckSettings(Table):
     port: Annotated[int, whole(0, 65535)] = key("Asked there. `0`: at the server's own port.", 0)
     path: Annotated[str, PATH] = key("What is asked for.", "/")
     host: Annotated[str, HOST] = key(
-        'The Host field, and the name that the certificate must have. `""`: the server\'s address.', ""
+        "The Host field, and without `tls` of the group the name that the certificate must have. "
+        '`""`: the server\'s own.',
+        "",
     )
     method: Annotated[str, one_of("GET", "HEAD")] = key("How it is asked for.", "GET")
     expected_codes: Annotated[tuple[CodeRange, ...], SOME_CODES] = key(

@@ -1,4 +1,4 @@
-"""TLS sessions with servers, to be resumed: a handshake without certificates costs a third."""
+"""TLS sessions with servers, to be resumed: a handshake without certificates is cheaper for both sides."""
 
 from __future__ import annotations
 
