@@ -89,6 +89,8 @@ class _Under(TLSTransport):
 class SecureWorld(SocketWorld):
     """Clients have our own transports below their TLS, which send at once what they can."""
 
+    tells_truncation = True
+
     def __init__(self, kind: str, path: Path) -> None:
         super().__init__(kind.removeprefix("tls-"), path)
         self._clients = DirectDialer(self.poller, Sweep(reactor))

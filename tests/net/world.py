@@ -66,6 +66,8 @@ class World(ABC):
 
     tells_resets = True
     """A Unix socket has no RST: an abort with nothing unread is an end like another."""
+    tells_truncation = False
+    """TLS has an end that is none: one without close_notify."""
 
     def __init__(self, dialer: IDialer, sweep: Sweep, pipes: int = 0) -> None:
         self.pipes = Pipes(pipes)

@@ -22,6 +22,7 @@ from lbtwist.net.logged import turn_away
 from lbtwist.net.pair import CLOSE_TIMEOUT
 from lbtwist.net.sending import queued
 from lbtwist.net.sockaddr import shown
+from lbtwist.net.tls.client_transport import end_without_notice
 from lbtwist.wire.answer import answer
 from lbtwist.wire.body import BodyReader, body_reader
 from lbtwist.wire.forwarded import Hop, client_address
@@ -209,6 +210,7 @@ class ClientConnection(Protocol):
         `endless` says that the end of the connection would have been the end of the body.
         """
         held = self._held
+        end_without_notice(self.transport)
         self._close(CLOSE_TIMEOUT)
         if endless or held:
             self.transport.abortConnection()

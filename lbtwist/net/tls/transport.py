@@ -73,6 +73,10 @@ class TLSTransport(TLSMemoryBIOProtocol):
             self._flushReceiveBIO()
         self.transport.loseConnection()
 
+    def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
+        super().connectionLost(reason)
+        self._shut = self.disconnecting = True  # there is nothing any more to say it with
+
     def writeConnectionLost(self) -> None:
         """All was sent that was written before `loseWriteConnection`."""
         half_closeable = half_closeable_of(self.wrappedProtocol)

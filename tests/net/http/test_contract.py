@@ -18,7 +18,7 @@ from tests.net.http.stage import CHUNKED, SWITCHED, UPGRADE, chunks, read, reque
 from tests.net.recorder import HalfCloseable
 from tests.net.test_plane_contract import outcome
 from tests.net.test_transport_contract import random_bytes
-from tests.net.world import KINDS, World, make_world, reactor
+from tests.net.world import KINDS, TLS_KINDS, World, make_world, reactor
 from tests.wire.frames import CLOSE, TEXT, frame
 
 SIZE = 3 * 1024 * 1024
@@ -27,7 +27,7 @@ ASKED = request()
 ANSWERED = response(b"hello")
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=(*KINDS, *TLS_KINDS))
 def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
     world = make_world(request.param, tmp_path)
     yield world
@@ -128,6 +128,7 @@ async def test_bodies_in_bulk_both_ways(world: World, framing: str) -> None:
     await end.until(lambda: end.received.count(b"HTTP/1.1") == 2)
 
 
+@pytest.mark.parametrize("world", KINDS, indirect=True)
 @pytest_twisted.ensureDeferred
 async def test_who_shuts_its_sending_side_still_gets_its_response(world: World) -> None:
     end = HalfCloseable()
@@ -188,7 +189,7 @@ async def test_a_server_that_closes_an_idle_connection_costs_nobody_a_request(wo
 @pytest.mark.parametrize("old", [False, True])
 @pytest_twisted.ensureDeferred
 async def test_rule_7_a_response_that_is_cut_is_not_whole(world: World, old: bool) -> None:
-    """Rule 7: no last chunk; a reset for HTTP/1.0."""
+    """Rule 7: no last chunk; a reset for HTTP/1.0; no close_notify."""
     end = HalfCloseable()
     await listening(world, end)
     client = await world.client()
@@ -200,7 +201,9 @@ async def test_rule_7_a_response_that_is_cut_is_not_whole(world: World, old: boo
     await client.until(lambda: closed(client))
     await end.until(lambda: closed(end))
     assert read(bytes(client.received)).framed is False
-    if world.tells_resets:
+    if world.tells_truncation:
+        assert closed(client) == "reset"
+    elif world.tells_resets:
         assert closed(client) == ("reset" if old else "fin")
     assert world.plane.tally(Scope.listener(WEB)).truncated == 1
 
