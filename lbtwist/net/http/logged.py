@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from operator import itemgetter
 
 from lbtwist.interfaces import IAccessObserver
 from lbtwist.model.access import CUTS, NOT_REACHED, Access, End
@@ -19,6 +20,11 @@ from lbtwist.wire.request_head import RequestHead
 
 TIMEOUT = 408
 DONE, RULE = End.DONE, End.RULE
+NOTHING = (b"", b"", b"", b"")
+told_of: Callable[[RequestHead], tuple[bytes, bytes, bytes, bytes]] = itemgetter(
+    *map(RequestHead._fields.index, ("method", "host", "target", "version"))
+)
+"""Four fields by name take four times as long."""
 _made: Callable[[type[Access], tuple[object, ...]], Access] = tuple.__new__
 
 
@@ -135,14 +141,17 @@ class LoggedExchange(Exchange):
     def _end(self, ending: Ending) -> None:
         access = self._frontend.access
         if access is not None and not self._over:
+            protocol = self._frontend.policy.protocol
             status, answered, at_server = self._answer_began
             sent_at = self._sent_at
             if self._notes is None and answered and sent_at:
                 # It went out as soon as it had a server, whose connection was kept.
                 waited, took = sent_at - self._opened, answered - sent_at
-                access.over(self._line("http", DONE, status, 0.0, waited, 0.0, took, True, at_server))
+                access.over(
+                    self._line(protocol, DONE, status, self._member, 0.0, waited, 0.0, took, True, at_server)
+                )
             else:
-                access.over(self._record("http"))
+                access.over(self._record(protocol))
         Exchange._end(self, ending)
 
     def _record(self, protocol: str) -> Access:
@@ -165,13 +174,18 @@ class LoggedExchange(Exchange):
         if not answered and self._lease is not None:
             at_server = len(self._lease.live)
         status = notes.status or status
-        return self._line(protocol, notes.how, status, head, queue, connect, response, reused, at_server)
+        if not notes.served:
+            server = notes.failed or server
+        return self._line(
+            protocol, notes.how, status, server, head, queue, connect, response, reused, at_server
+        )
 
     def _line(
         self,
         protocol: str,
         how: End,
         status: int,
+        server: Member | None,
         head: float,
         queue: float,
         connect: float,
@@ -180,13 +194,8 @@ class LoggedExchange(Exchange):
         at_server: int,
     ) -> Access:
         frontend, request, group, tried = self._frontend, self.request, self._group, self._tried
-        total, server = frontend.seconds() - self._opened, self._member
-        if (notes := self._notes) is not None and not notes.served:
-            server = notes.failed or server
-        if request is None:
-            method = host = target = version = b""
-        else:
-            method, host, target, version = request.method, request.host, request.target, request.version
+        total = frontend.seconds() - self._opened
+        method, host, target, version = NOTHING if request is None else told_of(request)
         # In the order of the fields, and past a constructor that takes them by name: half the time.
         return _made(
             Access,
