@@ -58,7 +58,7 @@ class Access(NamedTuple):
     time: float
     """When it began, since 1970: the accept, or the first byte of a request."""
     protocol: str
-    """`tcp`, `http`, or `websocket`: a tunnel."""
+    """The listener's, or `websocket`: a tunnel."""
     listener: str
     group: str
     """Empty where none was asked for a server."""
@@ -106,4 +106,4 @@ class Access(NamedTuple):
 
     @property
     def over_http(self) -> bool:
-        return self.protocol != "tcp"
+        return self.protocol not in ("tcp", "tls")

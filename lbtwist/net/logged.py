@@ -81,7 +81,7 @@ class LoggedRelay(Relay):
         last = member or self._last
         return Access(
             time=frontend.means.wall() - (now - opened),
-            protocol="tcp",
+            protocol=frontend.policy.protocol,
             listener=frontend.policy.name,
             group=self._group.name,
             server=last.label if last else "",

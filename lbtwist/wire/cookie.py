@@ -22,6 +22,8 @@ def without_cookie(value: bytes, name: bytes) -> bytes:
     return b"; ".join(pair for pair in pairs if pair and pair.partition(b"=")[0].rstrip(b" \t") != name)
 
 
-def tying_cookie(name: bytes, value: bytes, max_age: float) -> bytes:
-    """The value of the Set-Cookie that ties a client to its server for `max_age` seconds."""
-    return b"%b=%b; Path=/; HttpOnly; Max-Age=%d" % (name, value, max_age)
+def tying_cookie(name: bytes, value: bytes, max_age: float, *, secure: bool = False) -> bytes:
+    """The value of the Set-Cookie that ties a client to its server for `max_age` seconds; a `secure` one
+    comes back over TLS alone."""
+    only = b"; Secure" if secure else b""
+    return b"%b=%b; Path=/; HttpOnly; Max-Age=%d%b" % (name, value, max_age, only)

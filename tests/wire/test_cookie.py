@@ -50,4 +50,6 @@ def test_only_blanks_and_tabs_are_around_a_cookie() -> None:
 
 
 def test_what_ties_a_client() -> None:
-    assert tying_cookie(b"SID", b"00ff", 3600.0) == b"SID=00ff; Path=/; HttpOnly; Max-Age=3600"
+    cookie = b"SID=00ff; Path=/; HttpOnly; Max-Age=3600"
+    assert tying_cookie(b"SID", b"00ff", 3600.0) == cookie
+    assert tying_cookie(b"SID", b"00ff", 3600.0, secure=True) == cookie + b"; Secure"

@@ -197,4 +197,5 @@ class Assignment:
         if given == member.cookie == self.cookie and now - at < rotation.persistence / 2:
             return b""
         client.tie = (member.cookie, now)
-        return tying_cookie(rotation.cookie, member.cookie, rotation.persistence)
+        secure = self._frontend.policy.tls is not None
+        return tying_cookie(rotation.cookie, member.cookie, rotation.persistence, secure=secure)

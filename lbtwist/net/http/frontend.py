@@ -99,7 +99,8 @@ class HttpFrontend(Frontend):
         """How servers are told of the connection of a client at the IP address `peer`."""
         port = plain(transport.getHost()).port if self.policy.proxy_protocol else self.port
         trusted = self.trusted is not None and peer in self.trusted
-        return Hop(self.policy.proxy_name, peer, trusted, port=port)
+        scheme = b"http" if self.policy.tls is None else b"https"
+        return Hop(self.policy.proxy_name, peer, trusted, scheme, port=port)
 
     def _follow(self, policy: ListenerPolicy) -> None:
         self.trusted = NetworkSet(policy.trusted_proxies) if policy.trusted_proxies else None

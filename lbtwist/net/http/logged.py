@@ -1,17 +1,15 @@
-"""Exchanges and tunnels that are lines of the access log. Where there is none, nothing is noted for it."""
+"""Exchanges that are lines of the access log. Where there is none, nothing is noted for it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from operator import itemgetter
 
-from lbtwist.interfaces import IAccessObserver
 from lbtwist.model.access import CUTS, NOT_REACHED, Access, End
 from lbtwist.model.plane import CutBy, Ending, Member
 from lbtwist.model.routing import Rule
-from lbtwist.net.end import End as TunnelEnd
 from lbtwist.net.http.exchange import Exchange
-from lbtwist.net.http.frontend import HttpFrontend
+from lbtwist.net.http.logged_tunnel import LoggedTunnel
 from lbtwist.net.http.notes import Notes
 from lbtwist.net.http.server import ServerConnection
 from lbtwist.net.http.tunnel import Handshake, Tunnel
@@ -227,47 +225,3 @@ class LoggedExchange(Exchange):
                 how,
             ),
         )
-
-
-class LoggedTunnel(Tunnel):
-    """One WebSocket, told to `access` at its end."""
-
-    __slots__ = ("_access", "_began", "_how")
-
-    def __init__(
-        self, frontend: HttpFrontend, handshake: Handshake, began: Access, access: IAccessObserver
-    ) -> None:
-        """`began` is what there was to tell of it when it began."""
-        super().__init__(frontend, handshake)
-        self._access = access
-        self._began = began
-        self._how = End.DONE
-
-    def lost(self, end: TunnelEnd, *, orderly: bool) -> None:
-        if not (orderly or self._closing or self.forced):
-            self._how = End.CLIENT_ABORT if end is self._client else End.SERVER_ABORT
-        super().lost(end, orderly=orderly)
-
-    def cut(self, why: CutBy) -> None:
-        if not self.forced:
-            self._how = CUTS[why]
-        super().cut(why)
-
-    def expire(self) -> None:
-        self._how = End.TUNNEL_TIMEOUT
-        super().expire()
-
-    def _finish(self) -> None:
-        frontend, handshake = self._frontend, self._handshake
-        self._access.over(
-            self._began._replace(
-                received=self.received,
-                sent=self.sent,
-                total=frontend.seconds() - handshake.opened,
-                connections=len(frontend.ledger.live),
-                at_server=len(frontend.ledger_of(handshake.member).live),
-                queued=len(handshake.group.waiting),
-                end=self._how,
-            )
-        )
-        super()._finish()

@@ -25,11 +25,11 @@ function tile(name, history) {
   return { node, name: head, figure, beside, spark };
 }
 
-/** What a listener counts: requests where it is http, connections where it is tcp. */
+/** What a listener counts: requests where it is http, connections where it is tcp; with TLS or without. */
 function newOnes({ listeners }) {
-  const protocols = new Set([...listeners.values()].map(({ row }) => row.protocol));
-  if (!protocols.has("http")) return "New connections";
-  return protocols.size === 1 ? "Requests" : "Requests and new connections";
+  const counted = new Set([...listeners.values()].map(({ row }) => row.protocol.startsWith("http")));
+  if (!counted.has(true)) return "New connections";
+  return counted.size === 1 ? "Requests" : "Requests and new connections";
 }
 
 export class Whole {
