@@ -110,7 +110,7 @@ PIECES = (
 def request(number: int) -> bytes:
     """The request with this number: always the same one."""
     random = Random(number)
-    trouble = random.choice((0.0, 0.02, 0.05, 0.15))
+    trouble = random.choice((0.0, 0.04, 0.04, 0.1))
     data = _request(random, trouble)
     if random.random() < 0.25:
         data += _request(random, trouble)

@@ -37,6 +37,7 @@ def _ok(lines: bytes = b"", body: bytes = b"", status: bytes = b"200 OK") -> byt
 
 CHUNKED = b"Transfer-Encoding: chunked\r\n"
 POISON = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison"
+MUCH = POISON * 5000
 HELLO = b"Content-Length: 5\r\n"
 BYTES = b"1\r\na\r\n" * 20_000 + b"0\r\n\r\n"
 COOKIES = b"Set-Cookie: a\r\nSet-Cookie: b\r\n"
@@ -56,6 +57,7 @@ PASSED = [
     Case("103", _ok(b"", b"", b"103 Early Hints") + _ok(HELLO, b"hello"), Fate.PASSED, b"hello"),
     Case("a flood of 1xx", _ok(b"", b"", b"102 ") * 2000 + _ok(HELLO, b"hello"), Fate.PASSED, b"hello"),
     Case("more than was asked", _ok(HELLO, b"hello" + POISON), Fate.PASSED, b"hello", excess=True),
+    Case("much more than was asked", _ok(HELLO, b"hello" + MUCH), Fate.PASSED, b"hello", excess=True),
     Case("more than chunks", _ok(CHUNKED, b"0\r\n\r\n" + POISON), Fate.PASSED, excess=True),
     Case("CR LF after it", _ok(HELLO, b"hello\r\n"), Fate.PASSED, b"hello", excess=True),
     Case("HEAD with content", _ok(HELLO, b"hello"), Fate.PASSED, method=b"HEAD", excess=True),

@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.functional, pytest.mark.slow]
 
 TURNS = scaled(3, 1)
 """How often each known request is sent; with all three, in every way."""
-GENERATED = scaled(9000, 450)
+GENERATED = scaled(9000, 600)
 """Requests of the grammar; each is sent in one way, the next one in the next."""
 
 
