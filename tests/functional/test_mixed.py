@@ -40,7 +40,7 @@ SERVED = {
     (SHORT, 200): {"server_abort", *CUTS},
     (CLOSED, 101): {"done", *CUTS},
     (TOLD, 1001): CUTS,
-    (SHORT, 101): {"server_abort", "done", *CUTS},  # a server that is killed may send a FIN
+    (SHORT, 101): {"server_abort", *CUTS},
 }
 """How a line ends of what a client saw."""
 LEFT_ENDS = {"client_abort", "connect_failed", "server_abort", "no_server", *CUTS}

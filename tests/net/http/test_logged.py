@@ -12,8 +12,11 @@ from lbtwist.model.plane import EVERYTHING, CutBy, Scope
 from lbtwist.model.routing import Rule
 from tests.net.accesses import Accesses
 from tests.net.http.stage import CHUNKED, NOW, TIMEOUTS, UPGRADE, Stage, chunks, request, response
+from tests.wire.frames import CLOSE, TEXT, frame
 
 FIRST = Scope.registration(1)
+GOODBYE = frame(CLOSE, b"\x03\xe8")
+ANSWER = frame(CLOSE, b"\x03\xe8", mask=bytes(4))
 
 
 class Logged(Stage):
@@ -325,15 +328,16 @@ def test_a_websocket_is_told_once_at_its_end(stage: Logged) -> None:
     client, end = stage.tunnel()
     answered = stage.tally().sent
     stage.clock.advance(2)
-    client.say(b"hello")
-    end.say(b"you")
+    client.say(frame(TEXT, b"hello", mask=b"abcd"))
+    end.say(GOODBYE)
     assert stage.log.lines == []
+    client.say(ANSWER)
     end.close()
     client.close()
     line = stage.line
     assert (line.end, line.protocol, line.status) == (End.DONE, "websocket", 101)
     assert (line.method, line.target, line.server) == (b"GET", b"/chat", "app/s1#1")
-    assert (line.received, line.sent) == (len(UPGRADE) + 5, answered + 3)
+    assert (line.received, line.sent) == (len(UPGRADE) + 11 + len(ANSWER), answered + len(GOODBYE))
     assert line.received == stage.tally().received
     assert (line.total, line.response, line.connections, line.at_server) == (2, 0, 1, 1)
 
@@ -348,6 +352,28 @@ def test_a_websocket_on_which_nothing_moves(stage: Logged) -> None:
 def test_a_side_of_a_websocket_that_resets_has_aborted(stage: Logged, who: int, end: End) -> None:
     stage.tunnel()[who].reset()
     assert stage.line.end is end
+
+
+@pytest.mark.parametrize(("who", "end"), [(0, End.CLIENT_ABORT), (1, End.SERVER_ABORT)])
+def test_a_side_of_a_websocket_that_ends_without_a_close_frame_has_aborted(
+    stage: Logged, who: int, end: End
+) -> None:
+    """The kernel of a process that is killed may send a FIN for it."""
+    sides = stage.tunnel()
+    sides[1].say(frame(TEXT, b"hello"))
+    sides[who].close()
+    sides[1 - who].close()
+    assert stage.line.end is end
+
+
+@pytest.mark.parametrize("who", [0, 1])
+def test_a_close_frame_of_either_side_is_an_orderly_end(stage: Logged, who: int) -> None:
+    """The other one may close without an answer."""
+    sides = stage.tunnel()
+    sides[who].say((ANSWER, GOODBYE)[who])
+    sides[1 - who].close()
+    sides[who].close()
+    assert stage.line.end is End.DONE
 
 
 @pytest.mark.parametrize("code", [1001, 0])
