@@ -164,6 +164,8 @@ class LoadBalancer(MultiService):
         """Ends the process this is in, which stops this service first."""
         self.reopen_logs: Callable[[], None] = lambda: None
         """Goes on with the access log in the file that is at its path now."""
+        self.dropped_lines: Callable[[], int] = lambda: 0
+        """How many lines of the access log were never written."""
         self.host_key: Callable[[], str] = str
         """The fingerprint of the console's host key; empty where there is no console."""
         self._lame_duck = LameDuck(clock)

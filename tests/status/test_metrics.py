@@ -68,6 +68,23 @@ def test_a_server_that_goes_while_a_scrape_is_made_is_left_out(scene: Scene) -> 
     assert {reading.labels[1] for reading in readings} == {"ecs01"}
 
 
+def test_how_many_clients_there_may_be(scene: Scene) -> None:
+    budget = scene.balancer.budget
+    budget.allow(2, 4, "")
+    for _ in range(2):
+        budget.enter()
+    told = [scene.value(f"lbtwist_clients{name}") for name in ("", "_limit", "_full")]
+    assert told == [2, 2, 1]
+    budget.leave()
+    assert (scene.value("lbtwist_clients"), scene.value("lbtwist_clients_full")) == (1, 0)
+
+
+def test_lines_of_the_access_log_that_were_dropped(scene: Scene) -> None:
+    assert scene.value("lbtwist_access_log_dropped_lines_total") == 0
+    scene.balancer.dropped_lines = lambda: 7
+    assert scene.value("lbtwist_access_log_dropped_lines_total") == 7
+
+
 def test_exactly_one_state_holds(scene: Scene) -> None:
     registration = scene.balancer.groups["app"].members.get(2)
     assert registration is not None

@@ -39,6 +39,7 @@ class AccessLog(Service):
         check_file(settings.path)
         balancer.plane.log_access(self.writer)
         balancer.reopen_logs = self.writer.reopen
+        balancer.dropped_lines = lambda: self.writer.dropped
 
     def startService(self) -> None:
         super().startService()

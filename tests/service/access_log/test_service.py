@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_twisted
 from twisted.internet import reactor
+from twisted.python.failure import Failure
 
 from lbtwist.errors import ConfigurationError
 from lbtwist.model.config import AccessLogSettings
 from lbtwist.service.access_log.service import AccessLog, check_file
+from tests.conftest import LoggedError
 from tests.service.access_log.records import record
 from tests.service.bench import Bench
 
@@ -49,6 +52,22 @@ async def test_logs_are_reopened_through_the_balancer(tmp_path: Path) -> None:
     bench.balancer.reopen_logs()
     await service.disownServiceParent()
     assert path.read_text().startswith("192.0.2.1:50000 [")
+
+
+@pytest_twisted.ensureDeferred
+async def test_lines_that_are_dropped_are_counted_for_the_metrics(
+    flush_logged_errors: Callable[..., list[Failure]],
+) -> None:
+    bench = Bench(TOML)
+    assert bench.balancer.dropped_lines() == 0
+    service = AccessLog(settings(Path("/dev/full")), bench.balancer, reactor)
+    service.setServiceParent(bench.balancer)
+    writer: Any = bench.plane.access
+    for _ in range(3):
+        writer.over(record())
+    await service.disownServiceParent()
+    assert bench.balancer.dropped_lines() == 3
+    assert len(flush_logged_errors(LoggedError)) == 1
 
 
 def test_a_path_that_can_not_be_written_is_told_before_anything_is_made(tmp_path: Path) -> None:
