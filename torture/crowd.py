@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import ssl
 import time
 
 from torture.client import Address, Client
@@ -25,13 +26,19 @@ class Crowd:
     """`kept` clients on connections that are kept and `closing` ones, `rate` requests a second in all."""
 
     def __init__(
-        self, address: Address, rate: float, kept: int = 32, closing: int = 16, body: bytes = BODY
+        self,
+        address: Address,
+        rate: float,
+        kept: int = 32,
+        closing: int = 16,
+        body: bytes = BODY,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         """POSTs have some of `body`."""
         self.asked: list[Asked] = []
         self._body = body
         self._pause = (kept + closing) / rate
-        self._clients = [(Client(address), number < kept) for number in range(kept + closing)]
+        self._clients = [(Client(address, tls), number < kept) for number in range(kept + closing)]
         self._over = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 

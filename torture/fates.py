@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-AFTER_KILL = 1.0
-"""Seconds in which requests may still be on their way to a server that was killed: as long as one that
-may not be sent twice is given a server connection that was used before (spec of http)."""
+AFTER_KILL = 2.0
+"""Seconds in which requests may still be on their way to a server that was killed: those who may not be sent
+twice are given server connections that were used within the last one, and a busy machine takes its time."""
 
-SESSIONS = ("tcp", "WebSocket")
+SESSIONS = ("tcp", "TLS", "WebSocket")
 """Methods of what is said on a connection that belongs to one server."""
 
 

@@ -50,13 +50,14 @@ class Server:
         writer.close()
 
     async def raw(self, reader: Reader, writer: Writer) -> None:
-        """The first line says what is wanted: `echo`, `bulk BYTES` or `sink SECONDS`."""
+        """The first line says what is wanted: `echo`, `bulk BYTES` or `sink SECONDS BYTES`."""
         with contextlib.suppress(*GONE):
-            word, _, value = (await reader.readuntil(b"\n")).decode().strip().partition(" ")
+            word, *values = (await reader.readuntil(b"\n")).decode().split()
             if word == "bulk":
-                await _pour(writer, int(value))
+                await _pour(writer, int(values[0]))
             elif word == "sink":
-                await _slowly(reader, float(value))
+                await _slowly(reader, float(values[0]), int(values[1]))
+                writer.write(b"all\n")
             else:
                 while line := await reader.readline():
                     writer.write(f"{self._name}: {line.decode()}".encode())

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import ssl
 import time
 from abc import ABC, abstractmethod
 from typing import ClassVar
 
-from torture.client import NUMBERS, PATIENCE, Address
+from torture.client import NUMBERS, PATIENCE, Address, trusting
 from torture.fates import Asked, Fate
 from torture.raw import frame, upgraded
 
@@ -45,9 +46,10 @@ class TcpSession(Session):
     """Lines."""
 
     method = "tcp"
+    tls: ClassVar[ssl.SSLContext | None] = None
 
     async def open(self) -> None:
-        self._reader, self._writer = await asyncio.open_connection(*self.address)
+        self._reader, self._writer = await asyncio.open_connection(*self.address, ssl=self.tls)
         self._writer.write(b"echo\n")
 
     async def echo(self, data: bytes) -> bool:
@@ -58,6 +60,13 @@ class TcpSession(Session):
 
     async def close(self) -> None:
         self._writer.close()
+
+
+class TlsSession(TcpSession):
+    """Lines over TLS."""
+
+    method = "TLS"
+    tls = trusting()
 
 
 class WebSocketSession(Session):

@@ -15,18 +15,19 @@ import time
 from collections.abc import Awaitable
 from pathlib import Path
 
+from torture.client import trusting
 from torture.crowd import Crowd
 from torture.fates import Asked, tallied, twice
 from torture.network import enter
 from torture.proxies import Ours
 from torture.proxies.proxy import Setting
 from torture.servers import serving
-from torture.sessions import Sessions, TcpSession, WebSocketSession
+from torture.sessions import Sessions, TcpSession, TlsSession, WebSocketSession
 from torture.site import Site
 from torture.sizes import FULL, MIB
 
 RATE = 1500.0
-"""Requests a second, of which a tenth are lines by tcp and a tenth messages of WebSockets."""
+"""Requests a second."""
 MINUTE = 60.0
 RELOAD = 30.0
 DOWN = 5.0
@@ -42,7 +43,8 @@ LEFT_OPEN = 5
 class Soak:
     """Some minutes of it, on a site."""
 
-    def __init__(self, site: Site, rate: float) -> None:
+    def __init__(self, site: Site, lb: Ours, rate: float) -> None:
+        """A tenth of `rate` each are https, lines by tcp and over TLS, and messages of WebSockets."""
         self.faults: list[str] = []
         self._site = site
         self._count = 0
@@ -51,8 +53,10 @@ class Soak:
         self._resident: list[int] = []
         self._sources = (
             site.crowd,
-            Sessions(TcpSession, site.proxy.raw, 30, rate / 10),
-            Sessions(WebSocketSession, site.proxy.web, 30, rate / 10),
+            Crowd(lb.https, rate / 10, kept=8, closing=2, tls=trusting()),
+            Sessions(TcpSession, lb.raw, 30, rate / 10),
+            Sessions(TlsSession, lb.tls, 30, rate / 10),
+            Sessions(WebSocketSession, lb.web, 30, rate / 10),
         )
 
     async def run(self, minutes: float) -> None:
@@ -143,8 +147,8 @@ async def soaked(minutes: float, rate: float) -> bool:
         try:
             await lb.start()
             await lb.serves()
-            site = Site(lb, servers, FULL, Crowd(lb.web, rate * 0.8, kept=64, closing=16, body=LARGE))
-            soak = Soak(site, rate)
+            site = Site(lb, servers, FULL, Crowd(lb.web, rate * 0.6, kept=64, closing=16, body=LARGE))
+            soak = Soak(site, lb, rate)
             await soak.run(minutes)
         finally:
             await lb.end()

@@ -12,7 +12,8 @@ from typing import Any
 
 from benchmarks.figures import US
 from benchmarks.ground import ROOT
-from benchmarks.processes import Failed
+from benchmarks.processes import Failed, free_ports
+from tests.certificates import issue
 from tests.functional.balancer import Balancer
 from tests.functional.process import UNWANTED
 from torture.proxies.proxy import START, Proxy, Setting
@@ -38,6 +39,13 @@ class Ours(Proxy):
 
     def __init__(self, directory: Path, servers: Sequence[Server], setting: Setting) -> None:
         super().__init__(directory, servers, setting)
+        issue(None, ["127.0.0.1"]).write(directory, "server")
+        https, tls = free_ports(2)
+        self._values |= {"HTTPS": str(https), "TLS": str(tls)}
+        self.https = ("127.0.0.1", https)
+        """Where its https listener is, over the same servers as its http listener."""
+        self.tls = ("127.0.0.1", tls)
+        """Where its tls listener is, over the same servers as its tcp listener."""
         environ = {**setting.environ, "PYTHONPATH": self._path(setting)}
         text = self.configuration()
         self._lb = Balancer(directory, text, environ=environ, wrapper=setting.wrapper)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
+from torture.client import Address, trusting
 from torture.raw import frame, upgraded
 from torture.scenarios.scenario import Scenario
 from torture.site import Site
@@ -21,16 +23,25 @@ LOOK = 0.05
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
+class Place(NamedTuple):
+    """Where clients connect, and how."""
+
+    address: Address
+    tls: ssl.SSLContext | None = None
+
+
 class Way(NamedTuple):
-    """One kind of bulk, and what it came to."""
+    """One kind of bulk."""
 
     name: str
-    run: Callable[[Site], Awaitable[int]]
+    run: Callable[[Site, Place], Awaitable[int]]
     """Returns how many bytes arrived."""
+    place: Callable[[Site], Place | None]
+    """None where the load balancer has none of that kind."""
 
 
 class SlowReaders(Scenario):
-    """By tcp, http and WebSocket; clients that read slowly, and servers that do."""
+    """By tcp, http, WebSocket and TLS; clients that read slowly, and servers that do."""
 
     letter = "I"
     title = "slow readers of bulk"
@@ -40,9 +51,10 @@ class SlowReaders(Scenario):
 
     async def fault(self, site: Site) -> None:
         for way in WAYS:
-            if way.name.startswith("tcp") and not site.proxy.speaks_tcp:
+            place = way.place(site)
+            if place is None:
                 continue
-            growth = await _growth(site, way)
+            growth = await _growth(site, way, place)
             if site.left:
                 return
             site.tell(f"{way.name} {growth / MIB:+.1f} MiB")
@@ -50,10 +62,10 @@ class SlowReaders(Scenario):
                 site.must(growth <= GROWTH, f"{way.name}: memory grew by {growth / MIB:.1f} MiB")
 
 
-async def _growth(site: Site, way: Way) -> int:
+async def _growth(site: Site, way: Way, place: Place) -> int:
     before = most = site.proxy.resident()
     told_to_end = site.left
-    readers = [asyncio.create_task(_moved(way.run, site)) for _ in range(site.sizes.readers)]
+    readers = [asyncio.create_task(_moved(way, site, place)) for _ in range(site.sizes.readers)]
     while not all(each.done() for each in readers):
         most = max(most, site.proxy.resident())
         await asyncio.sleep(LOOK)
@@ -63,58 +75,74 @@ async def _growth(site: Site, way: Way) -> int:
     return most - before
 
 
-async def _moved(run: Callable[[Site], Awaitable[int]], site: Site) -> int:
+async def _moved(way: Way, site: Site, place: Place) -> int:
     try:
-        return await run(site)
+        return await way.run(site, place)
     except (OSError, asyncio.IncompleteReadError):
         return 0
 
 
-async def _tcp_down(site: Site) -> int:
-    reader, writer = await _small(site.proxy.raw)
+async def _tcp_down(site: Site, place: Place) -> int:
+    reader, writer = await _small(place)
     writer.write(f"bulk {site.sizes.bulk}\n".encode())
     return await _read_slowly(reader, writer, site)
 
 
-async def _tcp_up(site: Site) -> int:
-    reader, writer = await _small(site.proxy.raw)
-    writer.write(f"sink {site.sizes.slowly}\n".encode())
+async def _tcp_up(site: Site, place: Place) -> int:
+    reader, writer = await _small(place)
+    writer.write(f"sink {site.sizes.slowly} {site.sizes.bulk}\n".encode())
     sent = await _send(writer, site.sizes.bulk, PIECE)
-    writer.write_eof()
-    return await _closed(reader, writer, sent)
+    return await _heard(reader, writer, b"all", sent)
 
 
-async def _http_down(site: Site) -> int:
-    reader, writer = await _small(site.proxy.web)
+async def _http_down(site: Site, place: Place) -> int:
+    reader, writer = await _small(place)
     writer.write(f"GET /bulk/{site.sizes.bulk} HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n".encode())
     return await _read_slowly(reader, writer, site)
 
 
-async def _http_up(site: Site) -> int:
-    reader, writer = await _small(site.proxy.web)
+async def _http_up(site: Site, place: Place) -> int:
+    reader, writer = await _small(place)
     path, fields = f"/sink/{site.sizes.slowly}", f"Content-Length: {site.sizes.bulk}\r\nConnection: close"
     writer.write(f"POST {path} HTTP/1.1\r\nHost: t\r\n{fields}\r\n\r\n".encode())
     sent = await _send(writer, site.sizes.bulk, PIECE)
-    answered = b" 200 " in await reader.readline()
-    return await _closed(reader, writer, sent if answered else 0)
+    return await _heard(reader, writer, b" 200 ", sent)
 
 
-async def _websocket_down(site: Site) -> int:
-    reader, writer, _ = await upgraded(site.proxy.web, f"/ws/bulk/{site.sizes.bulk}")
+async def _websocket_down(site: Site, place: Place) -> int:
+    reader, writer, _ = await upgraded(place.address, f"/ws/bulk/{site.sizes.bulk}")
     _shrink(writer)
     return await _read_slowly(reader, writer, site)
 
 
-async def _websocket_up(site: Site) -> int:
-    reader, writer, _ = await upgraded(site.proxy.web, f"/ws/sink/{site.sizes.slowly}")
+async def _websocket_up(site: Site, place: Place) -> int:
+    reader, writer, _ = await upgraded(place.address, f"/ws/sink/{site.sizes.slowly}")
     sent = await _send(writer, site.sizes.bulk, frame(PIECE))
     writer.write_eof()
-    return await _closed(reader, writer, sent)
+    await reader.read()
+    writer.close()
+    return sent
 
 
-async def _small(address: tuple[str, int]) -> Streams:
+def _raw(site: Site) -> Place | None:
+    return Place(site.proxy.raw) if site.proxy.speaks_tcp else None
+
+
+def _web(site: Site) -> Place:
+    return Place(site.proxy.web)
+
+
+def _https(site: Site) -> Place | None:
+    return Place(site.ours.https, trusting()) if site.ours is not None else None
+
+
+def _tls(site: Site) -> Place | None:
+    return Place(site.ours.tls, trusting()) if site.ours is not None else None
+
+
+async def _small(place: Place) -> Streams:
     """A connection that takes little in advance."""
-    reader, writer = await asyncio.open_connection(*address, limit=SMALL_BUFFER)
+    reader, writer = await asyncio.open_connection(*place.address, limit=SMALL_BUFFER, ssl=place.tls)
     _shrink(writer)
     return reader, writer
 
@@ -146,17 +174,22 @@ async def _send(writer: asyncio.StreamWriter, size: int, piece: bytes) -> int:
     return size
 
 
-async def _closed(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, sent: int) -> int:
-    await reader.read()
+async def _heard(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, word: bytes, sent: int) -> int:
+    """What was sent, where the server says that it has all of it."""
+    answered = word in await reader.readline()
     writer.close()
-    return sent
+    return sent if answered else 0
 
 
 WAYS = (
-    Way("tcp down", _tcp_down),
-    Way("tcp up", _tcp_up),
-    Way("http down", _http_down),
-    Way("http up", _http_up),
-    Way("WebSocket down", _websocket_down),
-    Way("WebSocket up", _websocket_up),
+    Way("tcp down", _tcp_down, _raw),
+    Way("tcp up", _tcp_up, _raw),
+    Way("http down", _http_down, _web),
+    Way("http up", _http_up, _web),
+    Way("WebSocket down", _websocket_down, _web),
+    Way("WebSocket up", _websocket_up, _web),
+    Way("TLS down", _tcp_down, _tls),
+    Way("TLS up", _tcp_up, _tls),
+    Way("https down", _http_down, _https),
+    Way("https up", _http_up, _https),
 )
