@@ -217,3 +217,13 @@ async def test_with_a_real_name_server() -> None:
         clock.advance(SOONEST)
         assert await next_said() == (None, "app.internal: there is no such name (NXDOMAIN)")
         await resolving.stop()
+
+
+def test_an_address_knows_the_name_that_stood_for_it(world: World) -> None:
+    """TLS has to be with that name; for everything else the address is the same under any."""
+    world.book.ipv4 = Addresses(("10.0.0.1",), 30)
+    world.resolving.start()
+    ((address, _),) = world.new()
+    assert address is not None
+    assert (address, address.name) == (Address("10.0.0.1", 8080), NAME.host)
+    world.resolving.stop()

@@ -67,10 +67,7 @@ class TLSTransport(TLSMemoryBIOProtocol):
             super().unregisterProducer()
 
     def readConnectionLost(self) -> None:
-        """The peer has closed, and has not said so in TLS."""
-        if not self._lostTLSConnection:
-            self._tlsConnection.bio_shutdown()
-            self._flushReceiveBIO()
+        """The peer has closed; `connectionLost` finds out whether it had said so in TLS."""
         self.transport.loseConnection()
 
     def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -103,6 +104,28 @@ def test_the_systems_authorities_do_not_know_ours(server: CertificateOptions) ->
     ground = Ground(ServerTLS())
     ground.serve(server)
     assert ground.reason() == "certificate is not trusted: issued by nobody known"
+
+
+def test_the_systems_authorities_are_believed_where_none_are_named(
+    ours: Issued, server: CertificateOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "system.pem").write_bytes(ours.pem)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "system.pem"))
+    ground = Ground(ServerTLS(name=NAME))
+    ground.serve(server)
+    ground.dial()
+    ground.settle()
+    assert (ground.built, ground.failures) == (1, [])
+
+
+def test_a_server_s_own_certificate_may_be_named(ours: Issued) -> None:
+    """It is no authority, and its own is not named."""
+    issued = issue(ours, [NAME])
+    ground = Ground(ServerTLS(authorities=issued.pem))
+    ground.serve(issued.options())
+    ground.dial()
+    ground.settle()
+    assert (ground.built, ground.failures) == (1, [])
 
 
 @pytest.mark.parametrize("name", ["other.example.com", HERE])
@@ -327,9 +350,14 @@ def test_a_session_does_not_outlive_its_certificate(ours: Issued, monkeypatch: p
     ground = ground_of(ours)
     ground.serve(Resuming(issue(ours, [NAME])))
     meet(ground)
-    monkeypatch.setattr(server_handshake, "has_expired", lambda certificate: True)
-    meet(ground)
+    with monkeypatch.context() as later:
+        later.setattr(server_handshake, "has_expired", lambda certificate: True)
+        meet(ground)
     assert [each.reason for each in ground.failures] == ["certificate has expired"]
+    verified = Verified(monkeypatch)
+    meet(ground)
+    assert verified.taken()
+    assert ground.built == 2
 
 
 def test_a_session_is_not_for_other_settings(ours: Issued, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -148,6 +148,14 @@ def test_a_slow_peer_holds_the_producer_back(ground: Ground) -> None:
     assert reason(ground.far) is ConnectionDone
 
 
+def test_a_producer_may_be_left_to_the_end(ground: Ground) -> None:
+    ground.near.transport.registerProducer(cast(Any, HalfCloseable()), True)
+    ground.near.transport.abortConnection()
+    ground.settle()
+    ground.near.transport.unregisterProducer()
+    assert reason(ground.near) is ConnectionAborted
+
+
 def test_close_notify_is_heard_after_all_that_came_before(ground: Ground) -> None:
     below(ground.near).pauseProducing()
     ground.far.transport.write(BLOCK[:4096])
