@@ -13,21 +13,21 @@ from lbtwist.net.tls.contexts import reason_of
 
 _RECORD = 2**14
 _REASONS = {
-    "no shared cipher": "TLS: no cipher in common",
-    "unsupported protocol": "TLS: too old a version",
-    "no suitable signature algorithm": "TLS: no signature in common",
-    "no suitable key share": "TLS: no group in common",
-    "wrong version number": "TLS: it speaks none",
-    "packet length too long": "TLS: it speaks none",
-    "http request": "TLS: it speaks HTTP",
-    "https proxy request": "TLS: it speaks HTTP",
-    "peer did not return a certificate": "TLS: no client certificate",
-    "certificate verify failed": "TLS: client certificate not valid",
+    "unsupported protocol": "tls_too_old",
+    "no shared cipher": "tls_no_cipher",
+    "no suitable key share": "tls_no_group",
+    "no suitable signature algorithm": "tls_no_signature",
+    "peer did not return a certificate": "no_client_certificate",
+    "certificate verify failed": "bad_client_certificate",
+    "wrong version number": "no_tls",
+    "packet length too long": "no_tls",
+    "http request": "no_tls",
+    "https proxy request": "no_tls",
 }
 """By what OpenSSL says; whatever else it may say is one reason, as they are counted by."""
-REFUSED_BY_CLIENT = "TLS: refused by the client"
+REFUSED_BY_CLIENT = "tls_refused_by_client"
 """It has sent an alert: most often it does not believe the certificate."""
-OTHERWISE = "TLS: bad handshake"
+OTHERWISE = "bad_handshake"
 
 
 @implementer(IHandshakeListener)
