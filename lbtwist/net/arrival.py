@@ -74,9 +74,13 @@ class Arrival(Protocol):
         """Close it by a reset; it is counted by the reason, one of a few."""
         if not self._over:
             self._over = True
-            self.frontend.refuse(self.address, reason)
+            self.count(reason)
             self.transport.abortConnection()
             self._depart()
+
+    def count(self, reason: str) -> None:
+        """It is turned away for `reason`."""
+        self.frontend.refuse(self.address, reason)
 
     def due(self, now: float) -> None:
         """The sweep: it takes too long."""

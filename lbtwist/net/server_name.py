@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from twisted.internet.interfaces import IAddress
 
+from lbtwist.model.access import End
 from lbtwist.model.name_rule import first_by_name
 from lbtwist.net.arrival import Arrival, Onward
 from lbtwist.net.frontend import Frontend
+from lbtwist.net.logged import turn_away
 from lbtwist.net.rotation import GroupRotation
 from lbtwist.wire.client_hello import NO_HELLO, BadHello, ClientHello, HelloReader
 
 BAD_HELLO, REFUSED = "bad_hello", "refused_by_rule"
 """Why a client is turned away here, beside what holds for all arrivals."""
+_ENDS = {BAD_HELLO: End.REFUSED, REFUSED: End.RULE}
+"""How these end in the access log."""
 
 
 class ServerNames:
@@ -54,6 +58,14 @@ class HelloArrival(Arrival):
             super().due(now)
         else:
             self._choose(NO_HELLO)
+
+    def count(self, reason: str) -> None:
+        """With a line of the access log, where it has asked for something."""
+        if end := _ENDS.get(reason):
+            self.frontend.refusals.add(self.frontend.policy.name, self.address, reason)
+            turn_away(self.frontend, self.address, end=end)
+        else:
+            super().count(reason)
 
     def _choose(self, hello: ClientHello) -> None:
         rule = first_by_name(self.frontend.policy.name_rules, *hello)

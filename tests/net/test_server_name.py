@@ -11,11 +11,13 @@ import pytest_twisted
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
+from lbtwist.model.access import End as AccessEnd
 from lbtwist.model.name_rule import NameRule
 from lbtwist.model.network import parse_network
 from lbtwist.model.plane import EVERYTHING, Scope
 from lbtwist.net.server_name import BAD_HELLO, REFUSED
 from lbtwist.wire.client_hello import MAX_HELLO
+from tests.net.accesses import Accesses
 from tests.net.bench import WEB, Bench, closed, member
 from tests.net.recorder import HalfCloseable
 from tests.net.world import RELAY_KINDS, World, make_world, reactor
@@ -272,6 +274,27 @@ def test_rule_70_a_cut_of_all_turns_those_away_whose_hello_is_awaited(bench: Ben
     bench.plane.cut(EVERYTHING)
     bench.settle()
     assert (closed(client), arrivals(bench), turned_away(bench)) == ("reset", 0, {"cut": 1})
+
+
+@pytest.mark.parametrize(
+    ("sent", "end", "group"),
+    [
+        (WWW, AccessEnd.CLIENT_ABORT, "www"),
+        (MAIL, AccessEnd.RULE, ""),
+        (b"\x16\3\1\0\0", AccessEnd.REFUSED, ""),
+    ],
+)
+def test_each_that_was_relayed_or_refused_is_a_line_of_the_access_log(
+    bench: Bench, sent: bytes, end: AccessEnd, group: str
+) -> None:
+    log = Accesses()
+    bench.plane.log_access(log)
+    says(bench, sent).transport.abortConnection()
+    bench.settle()
+    line = log.only
+    assert (line.end, line.group, line.protocol, line.status) == (end, group, "tcp", 0)
+    assert line.client.startswith("192.0.2.1:")
+    assert bench.tally().failed == (not group)
 
 
 @pytest.mark.parametrize("cut_at", [0, 20, len(HEADER), len(HEADER) + 10])
