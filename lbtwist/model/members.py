@@ -130,7 +130,8 @@ class Members:
         """Who may take new connections now, of the first kind that there is: healthy ones; healthy
         backups; those not yet checked (rule 30); those that `fail_open` allows (rule 29)."""
         able = [r for r in self if r.takes_new]
-        healthy = [r for r in able if r.health is Health.PASSING]
+        passing = Health.PASSING
+        healthy = [r for r in able if r.health is passing]
         if chosen := _without_backups(healthy) or _without_backups(able):
             return Choice(tuple(chosen))
         chosen = _without_backups([r for r in self if _opens(r, fail_open)])
@@ -149,7 +150,8 @@ class Members:
     def left_without(self, leaving: Collection[Registration]) -> int:
         """How many healthy ones could take new connections if `leaving` could not (rule 66)."""
         numbers = {registration.number for registration in leaving}
-        return sum(r.takes_new and r.health is Health.PASSING for r in self if r.number not in numbers)
+        passing = Health.PASSING
+        return sum(r.takes_new and r.health is passing for r in self if r.number not in numbers)
 
     def at_host(self, host: str) -> list[Registration]:
         """Registered servers at that IP address or Unix socket path, on any port (rule 65)."""

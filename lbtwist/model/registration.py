@@ -115,12 +115,12 @@ class Registration:
 
     @property
     def registered(self) -> bool:
-        return self.membership is Membership.REGISTERED
+        return self.membership is _REGISTERED
 
     @property
     def health(self) -> Health:
         """What the health checks say."""
-        return self.record.state if self.record else Health.PASSING
+        return self.record.state if self.record else _PASSING
 
     @property
     def starting(self) -> bool:
@@ -139,7 +139,10 @@ class Registration:
     @property
     def takes_new(self) -> bool:
         """Nothing of its own holds new connections back: every condition holds."""
-        return all(test.holds(self) for test in _TESTS)
+        for holds in _HOLDS:  # noqa: SIM110 -- `all` of a generator takes twice as long, for each server
+            if not holds(self):
+                return False
+        return True
 
     def takes_new_but_for(self, *names: str) -> bool:
         """Nothing but the conditions of these names holds new connections back."""
@@ -205,14 +208,17 @@ def _admin_reason(registration: Registration) -> str:
     return "maintenance" if registration.admin is Admin.MAINT else Cause.OPERATOR.word
 
 
+# To look a member of an Enum up takes 0.14 µs, and each server of a group is asked at each change.
+_REGISTERED, _READY, _FAILING, _PASSING = Membership.REGISTERED, Admin.READY, Health.FAILING, Health.PASSING
+
 _TESTS = (
     _Test(
         "membership",
-        lambda r: r.membership is Membership.REGISTERED,
+        lambda r: r.membership is _REGISTERED,
         lambda r: r.membership.value,
         lambda r: Cause.REMOVAL.word,
     ),
-    _Test("admin", lambda r: r.admin is Admin.READY, lambda r: r.admin.value, _admin_reason),
+    _Test("admin", lambda r: r.admin is _READY, lambda r: r.admin.value, _admin_reason),
     _Test(
         "request",
         lambda r: not r.requested,
@@ -227,7 +233,7 @@ _TESTS = (
     ),
     _Test(
         "health",
-        lambda r: r.record is None or r.record.state is not Health.FAILING,
+        lambda r: r.record is None or r.record.state is not _FAILING,
         lambda r: r.health.value,
         lambda r: Cause.HEALTH.word,
     ),
@@ -236,6 +242,7 @@ _TESTS = (
     _Test("weight", lambda r: r.weight > 0, lambda r: str(r.weight), lambda r: "weight_zero"),
 )
 """Written once: what `takes_new` asks is what `conditions` tells."""
+_HOLDS = tuple(test.holds for test in _TESTS)
 
 _HEALTH_STATES = {
     Health.PASSING: "healthy",
