@@ -76,11 +76,13 @@ class Options(usage.Options):
         from lbtwist.preflight import check_keys
         from lbtwist.service.certificates import read_tls
         from lbtwist.service.loading import load
+        from lbtwist.service.server_tls import check_server_tls
 
         try:
             loaded = load(self["config"])
             check_keys(loaded.config.console, lines=self["check"])
             read_tls(loaded.config.listeners, {})
+            check_server_tls(loaded.config.server_groups)
             return loaded
         except ConfigurationError as error:
             _leave(*map(str, error.problems))

@@ -6,9 +6,14 @@ from datetime import UTC, datetime
 
 from lbtwist.model import config as settings
 from lbtwist.model.config import Config
-from lbtwist.service import certificates
+from lbtwist.service import certificates, server_tls
 
 
 def warnings(config: Config) -> list[str]:
     """Those of its keys, and those of the files that it names, each naming its key. Blocks on the disk."""
-    return [*settings.warnings(config), *certificates.warnings(config.listeners, datetime.now(UTC))]
+    now = datetime.now(UTC)
+    return [
+        *settings.warnings(config),
+        *certificates.warnings(config.listeners, now),
+        *server_tls.warnings(config.server_groups, now),
+    ]

@@ -44,9 +44,9 @@ def warnings(listeners: Mapping[str, ListenerSettings], now: datetime) -> Iterat
     for name, settings in listeners.items():
         for index, pair in enumerate(settings.certificates):
             where = dotted(("listeners", name, "certificates", index))
-            if why := _expired(pair.certificate, now):
+            if why := expired(pair.certificate, now):
                 yield f"{where}.certificate: {pair.certificate} {why}"
-            if why := _exposed(pair.key):
+            if why := exposed(pair.key):
                 yield f"{where}.key: {pair.key} {why}"
 
 
@@ -110,7 +110,8 @@ class _Reading:
         self._problems.append(Problem(dotted(("listeners", self._name, *key)), why))
 
 
-def _expired(path: Path, now: datetime) -> str:
+def expired(path: Path, now: datetime) -> str:
+    """Why the certificate at `path` is not to be used at that time; empty for one that is."""
     try:
         first = read_certificates(path.read_bytes())[0]
     except (OSError, BadPEM):
@@ -122,7 +123,8 @@ def _expired(path: Path, now: datetime) -> str:
     return ""
 
 
-def _exposed(path: Path) -> str:
+def exposed(path: Path) -> str:
+    """Why the key at `path` is no secret; empty for one that is."""
     try:
         mode = stat.S_IMODE(path.stat().st_mode)
     except OSError:

@@ -16,14 +16,14 @@ from lbtwist.model.hostname import HostName
 from lbtwist.model.server_tls import ServerTLS
 from lbtwist.net.dialing import IDialer
 from lbtwist.net.introducing import IntroducingDialer
-from lbtwist.net.tls.trust import BadCredentials, trust_of
+from lbtwist.net.tls.trust import trust_of
 from lbtwist.service.checks import Checks
 from lbtwist.service.plugins import scheduler_makers, source_makers
 from lbtwist.service.probes.registry import make_check
 from lbtwist.service.probes.tcp import TCPCheck
 from lbtwist.service.resolver import Resolver
 from lbtwist.service.resolving import Resolving
-from lbtwist.service.server_tls import read_server_tls
+from lbtwist.service.server_tls import problems_of, read_server_tls
 from lbtwist.service.sources.registry import BUILT_IN
 
 PROBE_TIMEOUT = 3.0
@@ -56,10 +56,8 @@ class Makers(NamedTuple):
             raise ConfigurationError(problems)
 
     def _problems(self, group: str, settings: GroupSettings) -> Iterator[Problem]:
-        try:
-            self.tls(settings)
-        except BadCredentials as bad:
-            yield Problem(f"server_groups.{group}.{bad.key}", str(bad))
+        if found := list(problems_of(group, settings, self.tls)):
+            yield from found
             return
         making: tuple[tuple[str, Callable[[GroupSettings], object]], ...] = (
             ("health_check", self.checks),

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 
+from lbtwist.errors import ConfigurationError, Problem
 from lbtwist.model.config import GroupSettings
+from lbtwist.model.config.words import dotted
 from lbtwist.model.server_tls import ServerTLS
 from lbtwist.net.tls.trust import BadCredentials, trust_of
+from lbtwist.service.certificates import expired, exposed
 
 
 def read_server_tls(settings: GroupSettings) -> ServerTLS | None:
@@ -30,6 +35,38 @@ def read_server_tls(settings: GroupSettings) -> ServerTLS | None:
     except BadCredentials as bad:
         raise BadCredentials(bad.key, f"{_file(settings, bad.key)} {bad}") from None
     return tls
+
+
+def check_server_tls(groups: Mapping[str, GroupSettings]) -> None:
+    """Raises ConfigurationError with each group that has a bad file. Blocks on the disk."""
+    problems = [problem for name, settings in groups.items() for problem in problems_of(name, settings)]
+    if problems:
+        raise ConfigurationError(problems)
+
+
+def problems_of(
+    name: str,
+    settings: GroupSettings,
+    reading: Callable[[GroupSettings], ServerTLS | None] = read_server_tls,
+) -> Iterator[Problem]:
+    """What is wrong with the files of the group of that name, read by `reading`."""
+    try:
+        reading(settings)
+    except BadCredentials as bad:
+        yield Problem(dotted(("server_groups", name, bad.key)), str(bad))
+
+
+def warnings(groups: Mapping[str, GroupSettings], now: datetime) -> Iterator[str]:
+    """What is wrong with our own certificates for servers, though they can be used. Blocks on the disk."""
+    for name, settings in groups.items():
+        certificate, key = settings.tls_certificate, settings.tls_key or settings.tls_certificate
+        if not settings.tls or certificate is None or key is None:
+            continue
+        where = dotted(("server_groups", name))
+        if why := expired(certificate, now):
+            yield f"{where}.tls_certificate: {certificate} {why}"
+        if why := exposed(key):
+            yield f"{where}.{'tls_key' if settings.tls_key else 'tls_certificate'}: {key} {why}"
 
 
 def _read(key: str, path: Path) -> bytes:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +15,12 @@ from lbtwist.errors import ConfigurationError, Refused
 from lbtwist.model.config import GroupSettings
 from lbtwist.model.server_tls import ServerTLS
 from lbtwist.net.tls.trust import BadCredentials
+from lbtwist.service.advice import warnings
 from lbtwist.service.loading import Loaded
 from lbtwist.service.reload import Reloader
 from lbtwist.service.renewal import renew
 from lbtwist.service.server_tls import read_server_tls
-from tests.certificates import Issued, authority, issue
+from tests.certificates import DAY, Issued, authority, issue
 from tests.service.bench import Bench, config
 from tests.service.test_makers import made
 from tests.service.world import PASSES
@@ -171,7 +174,7 @@ def test_a_dry_run_changes_nothing(running: Running, ours: Issued) -> None:
 
 
 def test_what_checks_have_found_holds_when_files_are_renewed(running: Running) -> None:
-    """Rule 26 is about other settings: these are the same. The checks are others."""
+    """rule 26 is about other settings: these are the same. The checks are others."""
     group = running.bench.balancer.groups["app"]
     registration = next(iter(group.members))
     for _ in range(3):
@@ -190,3 +193,49 @@ def test_what_checks_have_found_holds_when_files_are_renewed(running: Running) -
     assert registration.record is before
     assert (before.state, before.passes - 1, before.has_passed) == found
     assert len(running.bench.world.servers.asked) > len(asked)
+
+
+def test_other_settings_of_tls_are_other_checks(running: Running) -> None:
+    """By rule 26 the counts begin anew."""
+    group = running.bench.balancer.groups["app"]
+    registration = next(iter(group.members))
+    group.health.observe(registration, PASSES)
+    assert registration.record is not None
+    assert registration.record.has_passed
+    group.reconfigure(group.settings.model_copy(update={"tls_name": "app.internal"}))
+    assert not registration.record.has_passed
+    tls = running.bench.plane.rotations["app"].tls
+    assert tls is not None
+    assert tls.name == "app.internal"
+
+
+def test_our_own_certificate_is_warned_of_where_it_is_of_no_use_or_no_secret(
+    tmp_path: Path, ours: Issued, files: dict[str, str]
+) -> None:
+    both, (late, key) = tmp_path / "both.pem", issue(ours, ["late"], (-2 * DAY, -DAY)).write(tmp_path, "late")
+    both.write_bytes((tmp_path / "own.pem").read_bytes() + (tmp_path / "own.key").read_bytes())
+    both.chmod(0o644)
+    old = f'tls_certificate = "{late}"\ntls_key = "{key}"\n'
+    good = warnings(config(toml("".join(files.values()))))
+    assert [line for line in good if "tls_" in line] == []
+    whose, what = warnings(config(toml(old)))[-1].split(": ", 1)
+    assert whose == "server_groups.app.tls_certificate"
+    assert what.startswith(f"{late} has expired on ")
+    assert warnings(config(toml(f'tls_certificate = "{both}"')))[-1] == (
+        f"server_groups.app.tls_certificate: {both} can be read by others: its mode is 644, and should be 600"
+    )
+    key.chmod(0o644)
+    assert warnings(config(toml(old)))[-1].startswith(
+        f"server_groups.app.tls_key: {key} can be read by others"
+    )
+
+
+@pytest.mark.functional
+def test_check_reads_the_files(tmp_path: Path) -> None:
+    file = tmp_path / "lb.toml"
+    file.write_text(toml('tls_ca = "nothing.pem"'))
+    twistd = Path(sys.executable).with_name("twistd")
+    words = [str(twistd), "-n", "--pidfile=", "lb", "--config", str(file), "--check"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.returncode == 1
+    assert f"server_groups.app.tls_ca: {tmp_path}/nothing.pem can't be read: No such file" in done.stderr
