@@ -14,6 +14,7 @@ from zope.interface import implementer
 
 from lbtwist.model.listener_tls import ClientAuth, ListenerTLS
 from lbtwist.model.name_table import NameTable
+from lbtwist.net.tls.groups import choose_groups
 from lbtwist.net.tls.key_pair import BadPEM, Identity, read_certificates
 
 SESSION_TIMEOUT = 3600
@@ -76,6 +77,7 @@ def _context(tls: ListenerTLS, index: int, identity: Identity, group: bytes) -> 
     context.set_min_proto_version(_VERSIONS[tls.min_version])
     context.set_cipher_list(":".join(tls.ciphers).encode())
     context.set_tls13_ciphersuites(":".join(tls.cipher_suites).encode())
+    choose_groups(context)
     if tls.alpn:
         context.set_alpn_select_callback(_speaking(tls.alpn))
     _have_sessions(context, tls, group)

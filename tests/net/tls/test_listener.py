@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
 from OpenSSL import SSL
 from twisted.internet.address import IPv4Address
 
@@ -319,6 +320,21 @@ def test_ciphers_are_narrowed() -> None:
     older = bench.greet(_with(lambda context: context.set_max_proto_version(SSL.TLS1_2_VERSION)))
     assert newer.transport.getHandle().get_cipher_name() == CIPHER_SUITES[2]
     assert older.transport.getHandle().get_cipher_name() == CIPHERS[2]
+
+
+@pytest.mark.parametrize(
+    ("curve", "refused"),
+    [
+        (ec.SECP256R1(), {}),
+        (ec.SECP384R1(), {}),
+        (ec.SECP521R1(), {"tls_no_group": 1}),
+    ],
+)
+def test_groups_are_those_of_the_intermediate_profile(
+    curve: ec.EllipticCurve, refused: dict[str, int], bench: TLSBench
+) -> None:
+    bench.greet(_with(lambda context: context.set_tmp_ecdh(curve)))
+    assert bench.refused == refused
 
 
 # Client certificates.
