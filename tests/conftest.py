@@ -28,6 +28,8 @@ from zope.interface import implementer
 
 TIME_LIMIT = 30.0
 """Seconds that an asynchronous test may take; another limit is set by `@pytest.mark.limit(seconds)`."""
+RETRIES = 2
+"""Further tries of a functional test that has failed."""
 TURNS = 20
 """Turns that the reactor gets to finish what a test has begun to close."""
 
@@ -196,6 +198,14 @@ def limited(test: Callable[..., Any], seconds: float) -> Callable[..., Any]:
         return ensureDeferred(result).addTimeout(seconds, cast(PosixReactorBase, reactor))
 
     return run
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What real processes do in real time is up to the machine too: such a test gets another try, and the
+    report tells of it. All others have one."""
+    for item in items:
+        if item.get_closest_marker("functional"):
+            item.add_marker(pytest.mark.flaky(reruns=RETRIES))
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
