@@ -174,6 +174,20 @@ def test_who_speaks_something_else_is_closed(said: bytes, reason: str, bench: TL
     assert (closed(client), bench.refused, bench.arrivals) == ("fin", {reason: 1}, 0)
 
 
+@pytest.mark.parametrize(
+    "said",
+    [b"\x16\x03\x01\x40\x00\x01\x00\x40\x01", b"\x16\x03\x01\x00\x03\x01\x00\x00\x16"],
+    ids=["16 KiB and one", "a record without a length"],
+)
+@pytest.mark.parametrize("chunk", [1, 100])
+def test_a_hello_that_will_be_too_large_is_not_waited_for(said: bytes, chunk: int) -> None:
+    bench = TLSBench(chunk=chunk)
+    client = bench.client()
+    client.transport.write(said)
+    bench.settle()
+    assert (closed(client), bench.refused, bench.arrivals) == ("reset", {"hello_too_large": 1}, 0)
+
+
 def test_a_client_that_does_not_believe_the_certificate_is_counted() -> None:
     bench = TLSBench(listener_tls(issue(OTHERS, ["example.com"])))
     near = bench.greet()
