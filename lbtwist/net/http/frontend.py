@@ -20,6 +20,9 @@ from lbtwist.wire.answer import http_date
 from lbtwist.wire.forwarded import Hop
 from lbtwist.wire.request_head import RequestHead
 
+MAX_HOPS = 1_000
+"""Clients by whose addresses it is kept how servers are told of them: who connects for each request is
+written once."""
 LAST_REQUEST = 1.0
 """Seconds that a client without a request may still make one when the listener is leaving (rule 71)."""
 
@@ -98,10 +101,19 @@ class HttpFrontend(Frontend):
     def hop(self, peer: str, transport: IEndTransport) -> Hop:
         """How servers are told of the connection of a client at the IP address `peer`."""
         port = plain(transport.getHost()).port if self.policy.proxy_protocol else self.port
+        hop = self._hops.get((peer, port))
+        if hop is None:
+            if len(self._hops) == MAX_HOPS:
+                self._hops.clear()
+            hop = self._hops[peer, port] = self._new_hop(peer, port)
+        return hop
+
+    def _new_hop(self, peer: str, port: int | None) -> Hop:
         trusted = self.trusted is not None and peer in self.trusted
         scheme = b"http" if self.policy.tls is None else b"https"
         return Hop(self.policy.proxy_name, peer, trusted, scheme, port=port)
 
     def _follow(self, policy: ListenerPolicy) -> None:
+        self._hops: dict[tuple[str, int | None], Hop] = {}
         self.trusted = NetworkSet(policy.trusted_proxies) if policy.trusted_proxies else None
         self.strict_path = climbs(policy.rules)

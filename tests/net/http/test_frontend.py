@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from typing import Any, cast
 
 import pytest
 
+from lbtwist.model.network import parse_network
 from lbtwist.model.plane import Member
 from lbtwist.model.routing import Rule
-from tests.net.bench import address_of
+from lbtwist.net.http.frontend import MAX_HOPS, HttpFrontend
+from tests.net.bench import WEB, address_of
 from tests.net.http.stage import (
     DATE,
     MASK,
@@ -274,3 +278,17 @@ def test_masks_are_asked_for_anew() -> None:
     stage.settle()
     assert first.hear()[2:6] == b"\0\0\0\0"
     assert second.hear()[2:6] == MASK
+
+
+def test_what_is_kept_of_addresses_is_bounded_and_follows_the_policy() -> None:
+    stage = http()
+    frontend = stage.plane._frontends[WEB]
+    assert isinstance(frontend, HttpFrontend)
+    transport = cast(Any, None)
+    assert frontend.hop("192.0.2.1", transport) is frontend.hop("192.0.2.1", transport)
+    others = {frontend.hop(f"10.0.{n // 250}.{n % 250}", transport).peer for n in range(2 * MAX_HOPS)}
+    assert len(others) == 2 * MAX_HOPS
+    assert len(frontend._hops) <= MAX_HOPS
+    trusting = replace(frontend.policy, trusted_proxies=(parse_network("192.0.2.0/24"),))
+    frontend.adopt(trusting, frontend.group)
+    assert frontend.hop("192.0.2.1", transport).trusted
