@@ -32,13 +32,18 @@ Verdicts = Mapping[str, Mapping[str, str]]
 """By case: the verdicts on the connection itself, and on how it was closed."""
 
 
+def better_than(verdict: str) -> tuple[str, ...]:
+    """What is better: than one that is not known, as of an unclean close, only the best."""
+    return BEST_FIRST[: BEST_FIRST.index(verdict)] if verdict in BEST_FIRST else BEST_FIRST[:1]
+
+
 def worse(direct: Verdicts, through: Verdicts) -> list[str]:
     """A line for each case whose verdict is worse than without a load balancer, or is missing."""
     lines = []
     for case, verdicts in direct.items():
         for what in ("behavior", "behaviorClose"):
             before, now = verdicts[what], through.get(case, {}).get(what, "missing")
-            if now not in BEST_FIRST[: BEST_FIRST.index(before) + 1]:
+            if now != before and now not in better_than(before):
                 lines.append(f"case {case}: {what} was {before}, and is {now}")
     return lines
 
