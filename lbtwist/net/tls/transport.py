@@ -67,7 +67,10 @@ class TLSTransport(TLSMemoryBIOProtocol):
             super().unregisterProducer()
 
     def readConnectionLost(self) -> None:
-        """The peer has closed; `connectionLost` finds out whether it had said so in TLS."""
+        """The peer has closed, and has not said so in TLS."""
+        if not self._lostTLSConnection:
+            self._tlsConnection.bio_shutdown()
+            self._flushReceiveBIO()
         self.transport.loseConnection()
 
     def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
