@@ -7,7 +7,7 @@ import time
 from functools import lru_cache
 
 from lbtwist.model.access import NOT_REACHED, Access, End
-from lbtwist.service.access_log.json_line import MAX_TARGET, REMEMBERED, THOUSANDTHS
+from lbtwist.service.access_log.json_line import MAX_TARGET, REMEMBERED
 
 DONE = End.DONE
 STATES = {
@@ -90,26 +90,23 @@ def _http(record: Access) -> str:
         queued,
         end,
     ) = record
-    second = int(began)
     # The usual way first: it came in one piece, over a connection that was kept.
     before = f"0/{_ms(queue)}/0" if head == connect == 0 else f"{_ms(head)}/{_ms(queue)}/{_ms(connect)}"
     request = b"%b %b HTTP/%b" % (method, target[:MAX_TARGET], version)
     return (
-        f"{_client(client)} [{_second(second)}.{THOUSANDTHS[int((began - second) * 1000)]}]"
+        f"{_client(client)} [{_moment(int(began * 1000))}]"
         f" {_way(listener, group, server)} {before}/{_ms(response)}/{_ms(total)} {status or -1} {sent}"
-        f" - - {'--' if end is DONE else states(record)}-- {ours}/{ours}/{servers}/{servers}/{retries}"
-        f' 0/{queued} "{encoded(request.decode("latin-1")) if method else BAD_REQUEST}"\n'
+        f" - - {'--' if end is DONE else states(record)}-- {_counts(ours, servers, retries, queued)}"
+        f' "{encoded(request.decode("latin-1")) if method else BAD_REQUEST}"\n'
     )
 
 
 def _tcp(record: Access) -> str:
-    second = int(record.time)
-    ours, servers = record.connections, record.at_server
     return (
-        f"{_client(record.client)} [{_second(second)}.{THOUSANDTHS[int((record.time - second) * 1000)]}]"
+        f"{_client(record.client)} [{_moment(int(record.time * 1000))}]"
         f" {_way(record.listener, record.group, record.server)}"
         f" {_ms(record.queue)}/{_ms(record.connect)}/{_ms(record.total)} {record.sent} {states(record)}"
-        f" {ours}/{ours}/{servers}/{servers}/{record.retries} 0/{record.queued}\n"
+        f" {_counts(record.connections, record.at_server, record.retries, record.queued)}\n"
     )
 
 
@@ -143,6 +140,18 @@ def _word(text: str) -> str:
 
 def _ms(seconds: float) -> int:
     return int(seconds * 1000) if seconds >= 0 else -1
+
+
+@lru_cache(REMEMBERED)
+def _counts(ours: int, servers: int, retries: int, queued: int) -> str:
+    """Connections of the process, the frontend, the backend and the server, retries, and the queues."""
+    return f"{ours}/{ours}/{servers}/{servers}/{retries} 0/{queued}"
+
+
+@lru_cache(64)
+def _moment(milliseconds: int) -> str:
+    second, rest = divmod(milliseconds, 1000)
+    return f"{_second(second)}.{rest:03}"
 
 
 @lru_cache(64)

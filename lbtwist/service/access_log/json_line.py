@@ -20,7 +20,6 @@ _FINE = 100_000
 """Steps in which times are told: hundredths of a millisecond."""
 _TIMES = [f"{n / 100:.2f}" for n in range(10_000)]
 """How those below 100 ms are told. What did not come to pass is beyond either end."""
-THOUSANDTHS = [f"{n:03}" for n in range(1000)]
 _KEYS = ("head_ms", "queue_ms", "connect_ms", "response_ms", "total_ms")
 
 
@@ -53,7 +52,6 @@ def json_line(record: Access) -> str:
         queued,
         end,
     ) = record
-    second = int(time)
     try:
         way, request, answer = remembered[protocol, listener, group, server, method, host, version]
     except KeyError:
@@ -69,12 +67,11 @@ def json_line(record: Access) -> str:
     except IndexError:
         times = _long_times(head, queue, connect, response, total)
     return (
-        f'{{"time":"{_second(second)}.{THOUSANDTHS[int((time - second) * 1000)]}Z",'
+        f'{{"time":"{_moment(int(time * 1000))}Z",'
         f'{way}"client":{quoted(client)},"real_client":{quoted(real_client)},'
         f"{request}{quoted(target[:MAX_TARGET].decode('latin-1'))}{answer}"
         f'{status or "null"},"received":{received},"sent":{sent},{times},'
-        f'"retries":{retries},"reused":{"true" if reused else "false"},"connections":{connections},'
-        f'"server_connections":{at_server},"queued":{queued},"end":"{end._value_}"}}\n'
+        f'{_counts(retries, reused, connections, at_server, queued)},"end":"{end._value_}"}}\n'
     )
 
 
@@ -90,6 +87,20 @@ def _before(head: float, queue: float, connect: float) -> str:
         f'"head_ms":{_TIMES[int(head * _FINE)]},"queue_ms":{_TIMES[int(queue * _FINE)]},'
         f'"connect_ms":{_TIMES[int(connect * _FINE)]}'
     )
+
+
+@lru_cache(REMEMBERED)
+def _counts(retries: int, reused: bool, connections: int, at_server: int, queued: int) -> str:
+    return (
+        f'"retries":{retries},"reused":{"true" if reused else "false"},"connections":{connections},'
+        f'"server_connections":{at_server},"queued":{queued}'
+    )
+
+
+@lru_cache(64)
+def _moment(milliseconds: int) -> str:
+    second, rest = divmod(milliseconds, 1000)
+    return f"{_second(second)}.{rest:03}"
 
 
 @lru_cache(64)
