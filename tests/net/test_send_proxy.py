@@ -177,6 +177,19 @@ def test_a_connection_that_is_kept_goes_when_its_time_is_over() -> None:
     client.close()
 
 
+def test_a_client_that_stays_knows_nothing_of_connections_that_are_closed() -> None:
+    stage = staged()
+    client = stage.client()
+    for n in range(3):
+        client.say(request())
+        answer(stage.accepted[1][n])
+        client.hear()
+        stage.accepted[1][n].close()
+    (guest,) = stage._frontend.clients.all()
+    assert len(guest.servers) == 0
+    client.close()
+
+
 def test_connections_from_before_and_after_a_change_are_not_mixed_up() -> None:
     """One that was told of its client serves no other when that is over, and one that was not told of
     anybody serves nobody who is to be told of."""

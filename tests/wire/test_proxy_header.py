@@ -169,6 +169,11 @@ def test_what_is_none_is_refused_with_the_same_reason_however_it_is_cut(header: 
     assert {outcome(pieces) for pieces in cuttings(header)} == {BAD_ONES[header]}
 
 
+def test_a_line_that_could_only_be_too_long_is_not_waited_for() -> None:
+    line = b"PROXY UNKNOWN ".ljust(MAX_TEXT, b"x")
+    assert (outcome([line[:-1]]), outcome([line])) == (None, TOO_LONG)
+
+
 def test_a_second_checksum_is_refused() -> None:
     header = summed(0x11, BLOCK4)
     block = header[16:]
