@@ -56,6 +56,7 @@ class Arrival(Protocol):
 
     def connectionMade(self) -> None:
         self.frontend.arrivals.enter(self, host_of(self.address) if self.admitted else "")
+        self.frontend.means.budget.enter()
         self._watch()
 
     def go_on(self, early: bytes = b"") -> None:
@@ -63,6 +64,7 @@ class Arrival(Protocol):
         if self._over:
             return
         self._over = True
+        self.frontend.means.budget.leave()  # the next protocol enters: it has one descriptor, not two
         protocol = self._onward(self.address, self.group)
         if protocol is None:
             self.transport.loseConnection()
@@ -76,6 +78,7 @@ class Arrival(Protocol):
             self._over = True
             self.count(reason)
             self.transport.abortConnection()
+            self.frontend.means.budget.leave()
             self._depart()
 
     def count(self, reason: str) -> None:
@@ -108,6 +111,7 @@ class Arrival(Protocol):
         if not self._over:
             self._over = True
             self.frontend.refuse(self.address, INCOMPLETE)
+            self.frontend.means.budget.leave()
             self._depart()
 
     def _watch(self) -> None:

@@ -68,7 +68,7 @@ class Frontend:
         self.gate = Gate()
         """Who may come in."""
         self.per_client = self.gate.per_client
-        self.arrivals = Clients(means.budget, self.per_client)
+        self.arrivals = Clients(None, self.per_client)
         """Those that are not served yet: they have steps of the entrance to pass."""
         self.refusals = Refusals(means.seconds)
         self.steps: tuple[Step, ...] = ()

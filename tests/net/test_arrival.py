@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 import pytest_twisted
@@ -109,6 +110,16 @@ def test_who_passes_is_served_and_counted_once(bench: Bench) -> None:
     client.transport.abortConnection()
     bench.pass_time(1)
     assert (frontend.means.budget.clients, bench.tally().live, bench.timers) == (0, 0, 0)
+
+
+def test_who_passes_does_not_take_the_place_of_another(bench: Bench) -> None:
+    """It has one descriptor, before and after: the last place but one is not the last."""
+    budget = frontend_of(bench).means.budget
+    budget.allow(2, 100, "there is room for two")
+    client = arrived(bench)
+    with patch.object(budget, "_weigh", side_effect=AssertionError):
+        say(bench, client, b"password\n")
+    assert (budget.clients, budget.full, bench.tally().live) == (1, False, 1)
 
 
 def test_what_is_early_waits_for_a_server_and_its_end_too(bench: Bench) -> None:
