@@ -37,9 +37,18 @@ class Client:
         return self._reader is not None and self._reader.at_eof()
 
     async def ask(
-        self, path: str, body: bytes | None = None, *, chunked: bool = False, keep: bool = True
+        self,
+        path: str,
+        body: bytes | None = None,
+        *,
+        chunked: bool = False,
+        keep: bool = True,
+        shut: bool = False,
     ) -> Asked:
-        """One request and its whole answer, or what came in its place."""
+        """One request and its whole answer, or what came in its place.
+
+        With `shut`, the sending side is shut after the request.
+        """
         asked = Asked(next(NUMBERS), "GET" if body is None else "POST", time.monotonic())
         if self.ended:
             self.idle_cuts += 1
@@ -47,7 +56,7 @@ class Client:
         asked.fresh = self._reader is None
         try:
             async with asyncio.timeout(PATIENCE):
-                await self._converse(asked, _request(asked, path, body, chunked, keep))
+                await self._converse(asked, _request(asked, path, body, chunked, keep), shut)
         except TimeoutError:
             asked.fate = Fate.TIMED_OUT
         asked.ended = time.monotonic()
@@ -61,7 +70,7 @@ class Client:
             self._writer.close()
         self._reader = self._writer = None
 
-    async def _converse(self, asked: Asked, request: bytes) -> None:
+    async def _converse(self, asked: Asked, request: bytes, shut: bool) -> None:
         try:
             if self._reader is None or self._writer is None:
                 self._reader, self._writer = await asyncio.open_connection(
@@ -76,6 +85,8 @@ class Client:
             with contextlib.suppress(OSError):
                 self._writer.write(request)
                 await self._writer.drain()
+                if shut:
+                    self._writer.write_eof()
             await _hear(self._reader, asked)
         except asyncio.IncompleteReadError as short:
             if short.partial:

@@ -88,8 +88,8 @@ class Deeds:
 def _killed(asked: Asked, server: str, at: float) -> bool:
     """It was in flight on a killed server, and may not be sent again: it has a body, or its answer began."""
     if asked.method in SESSIONS:
-        # It may have noticed with the next thing that it said.
-        return asked.server == server and asked.ended >= at and asked.begun <= at + AFTER_KILL
+        # It may have noticed with the next thing that it said, and where nobody has answered, who knows.
+        return asked.server in (server, "") and asked.ended >= at and asked.begun <= at + AFTER_KILL
     if asked.fate is Fate.TRUNCATED:
         return asked.server == server and asked.begun <= at <= asked.ended
     within = asked.begun <= at + AFTER_KILL and asked.ended >= at

@@ -27,6 +27,7 @@ NAMED = {
     ),
     "an answer that a killed server had begun": (KILLED, asked(Fate.TRUNCATED, status=200, server="ecs01")),
     "a session of a killed server": (KILLED, asked(Fate.CLOSED_REUSED, "tcp", server="ecs01")),
+    "a session that nobody had answered": (KILLED, asked(Fate.CLOSED_REUSED, "tcp")),
     "a new one while it ends": (ENDING, asked(Fate.REFUSED)),
     "one that crosses the end of its connection": (ENDING, asked(Fate.CLOSED_REUSED)),
     "one without a server": (Deeds(without_server=(AT, AT)), asked(Fate.ANSWERED, status=503)),

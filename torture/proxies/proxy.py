@@ -140,12 +140,7 @@ class Proxy(ABC):
 
     def descriptors(self) -> int:
         """How many all its processes have open, but for pipes, of which some are kept."""
-        found = 0
-        for pid in family(self.pid):
-            with contextlib.suppress(OSError):
-                files = Path(f"/proc/{pid}/fd").iterdir()
-                found += sum(not os.readlink(file).startswith("pipe:") for file in files)
-        return found
+        return sum(not file.startswith("pipe:") for pid in family(self.pid) for file in _files(pid))
 
     def _of_all(self, file: str) -> Iterator[str]:
         for pid in family(self.pid):
@@ -156,3 +151,11 @@ class Proxy(ABC):
         """A configuration with each @NAME@ in its place. Raises KeyError for a name without a value."""
         text = (CONFIGURATIONS / template).read_text()
         return re.sub(r"@([A-Z0-9_]+)@", lambda found: {**self._values, **values}[found[1]], text)
+
+
+def _files(pid: int) -> Iterator[str]:
+    """What its descriptors are of; one that is closed meanwhile is left out."""
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        for file in os.listdir(f"/proc/{pid}/fd"):
+            with contextlib.suppress(FileNotFoundError):
+                yield os.readlink(f"/proc/{pid}/fd/{file}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from torture.scenarios.bulk import SlowReaders
-from torture.scenarios.clients import FewDescriptors, Resets, SlowHeads
+from torture.scenarios.clients import FewDescriptors, HalfClosed, Resets, SlowHeads
 from torture.scenarios.hurt import Clock, FullDisk, FullOwnLog, Raising
 from torture.scenarios.leaving import AllDrained, AtOnce, GracefulStop, orders
 from torture.scenarios.link import Loss, Narrow
@@ -27,6 +27,7 @@ ALL: tuple[type[Scenario], ...] = (
     TwoReloads,
     Stopped,
     Flapping,
+    HalfClosed,
     FullDisk,
     FullOwnLog,
     Clock,
@@ -48,6 +49,7 @@ BRIEF: tuple[type[Scenario], ...] = (
     Unreachable,
     SlowReaders,
     BrokenFile,
+    HalfClosed,
     FullDisk,
     AtOnce,
     Raising,

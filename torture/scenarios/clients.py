@@ -10,6 +10,7 @@ import struct
 import time
 
 from torture.client import Client
+from torture.fates import Asked
 from torture.proxies.proxy import Setting
 from torture.scenarios.scenario import Scenario
 from torture.site import Site
@@ -98,6 +99,25 @@ async def _headers(writer: asyncio.StreamWriter) -> None:
     while True:
         await asyncio.sleep(0.5)
         writer.write(b"x")
+
+
+class HalfClosed(Scenario):
+    """Clients that shut their sending side after a request get their response."""
+
+    letter = "half-closed"
+    title = "clients that say all that they have to say"
+
+    async def fault(self, site: Site) -> None:
+        asking = [_shut(site, "POST" if number % 2 else "GET") for number in range(site.sizes.in_flight)]
+        asked = await asyncio.gather(*asking)
+        well = sum(each.well for each in asked)
+        site.tell(f"{well} of {len(asked)} answered")
+        site.must(well == len(asked), f"{len(asked) - well} were not answered")
+
+
+async def _shut(site: Site, method: str) -> Asked:
+    body = b"some" if method == "POST" else None
+    return await Client(site.proxy.web).ask("/post/300" if body else "/slow/300", body, keep=False, shut=True)
 
 
 class FewDescriptors(Scenario):
