@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from twisted.logger import Logger
@@ -10,18 +9,17 @@ from twisted.logger import Logger
 from lbtwist.model.plane import FINISHED, ConnectionView, CutBy, Ending, Member
 from lbtwist.model.routing import Rule
 from lbtwist.net.dialing import TIMED_OUT
-from lbtwist.net.http.assignment import LOST, Assignment
+from lbtwist.net.http.assignment import LOST
 from lbtwist.net.http.frontend import HttpFrontend
 from lbtwist.net.http.server import LONG, ServerConnection
 from lbtwist.net.http.tunnel import Handshake, Tunnel
+from lbtwist.net.http.upload import Upload
 from lbtwist.net.sending import write_both
-from lbtwist.wire.body import chunk, last_chunk
-from lbtwist.wire.framing import CHUNKED, LENGTH, UNTIL_CLOSE, Framing
+from lbtwist.wire.framing import LENGTH, UNTIL_CLOSE, Framing
 from lbtwist.wire.onward import client_framing, onward_interim, onward_response
 from lbtwist.wire.request_head import RequestHead
 from lbtwist.wire.response_head import ResponseHead
 from lbtwist.wire.switching import is_answered
-from lbtwist.wire.trailers import passed_trailers
 
 if TYPE_CHECKING:
     from lbtwist.net.http.client import ClientConnection
@@ -29,21 +27,16 @@ if TYPE_CHECKING:
 FOUND = 302
 
 
-class Exchange(Assignment):
+class Exchange(Upload):
     """What a client asked, and what a server answers: what each sends is passed on as it comes."""
 
     __slots__ = (
-        "begun",
         "id",
         "received",
         "sent",
         "_opened",
-        "_unsent",
-        "_sent_whole",
-        "_sent_at",
         "_endless",
         "_keep",
-        "_over",
     )
 
     log = Logger()
@@ -54,14 +47,8 @@ class Exchange(Assignment):
         self.received = 0
         self.sent = 0
         self._opened = frontend.seconds()
-        self._unsent = b""
-        self._sent_whole = False
-        self._sent_at = 0.0
-        self.begun = False
-        """Bytes of the response have gone to the client."""
         self._endless = False
         self._keep = False
-        self._over = False
         frontend.ledger.enter(self)
 
     @property
@@ -77,11 +64,6 @@ class Exchange(Assignment):
     @property
     def in_flight(self) -> bool:
         return True
-
-    @property
-    def awaiting_body(self) -> bool:
-        """Its body is still to come, or a part of it."""
-        return not (self._sent_whole or self._over)
 
     def head_came_in_pieces(self) -> None:
         """It is whole just now; what that took is for the access log alone."""
@@ -120,39 +102,6 @@ class Exchange(Assignment):
             self._answer(503)
         else:
             self._answer(504 if self._failure == TIMED_OUT.reason else 502)
-
-    def joined(self, server: ServerConnection) -> None:
-        """It has its server: the request goes out."""
-        self._server = server
-        request = self.request
-        assert request is not None
-        rotation = self._group.rotation
-        hop = self._client.hop_of(request)
-        head = self._client.onward.write(request, hop, rotation.cookie, not rotation.keepalive)
-        if request.framing.is_empty:
-            self._sent_whole = True
-            server.transport.write(head)
-            if not server.held:
-                self._await_response()
-        else:
-            self._unsent = head
-            self._client.stream()
-
-    def send(self, content: bytes, done: bool, trailers: Sequence[tuple[bytes, bytes]] = ()) -> None:
-        """More of the request's body; with `done` it was the last."""
-        server, request = self._server, self.request
-        assert server is not None and request is not None
-        out, self._unsent = self._unsent, b""
-        if request.framing is CHUNKED:
-            out += chunk(content)
-            if done:
-                out += last_chunk(passed_trailers(trailers, request.options))
-        else:
-            out += content
-        if out:
-            server.transport.write(out)
-        if done:
-            self._request_sent()
 
     def touch(self) -> None:
         """A byte of the response's body has come from the server."""
@@ -291,19 +240,6 @@ class Exchange(Assignment):
         else:
             self._answer(502)
 
-    def server_full(self) -> None:
-        """It takes no more of the request for now."""
-        if self.awaiting_body:
-            self._client.pause()
-
-    def server_drained(self) -> None:
-        """It has taken what was held for it."""
-        if self.awaiting_body:
-            self._client.deadline.since = self._frontend.seconds()
-            self._client.resume()
-        elif not self.begun:
-            self._await_response()
-
     def client_full(self) -> None:
         """The client takes no more of the response for now."""
         if self._server is not None:
@@ -381,26 +317,10 @@ class Exchange(Assignment):
             return "queued" if self._dispatch.waiting else "connecting"
         return "waiting" if self._sent_whole else "receiving"
 
-    @property
-    def _server_held(self) -> bool:
-        return self._server is not None and self._server.held
-
     def _reused(self, server: ServerConnection, member: Member) -> None:
         self._assign(member, self)
         server.begin(self)
         self.joined(server)
-
-    def _request_sent(self) -> None:
-        """Nothing more goes to the server, but for what it does not take yet."""
-        self._sent_whole = True
-        assert self._server is not None
-        if not (self.begun or self._server.held):
-            self._await_response()
-
-    def _await_response(self) -> None:
-        deadline = self._client.deadline
-        deadline.watch(self._frontend.policy.request_timeout, self.late)
-        self._sent_at = deadline.since
 
     def _count_response(self, status: int, now: float) -> None:
         """The final head has come."""
