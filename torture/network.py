@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+
+from benchmarks.programs import SEARCHED, program
 
 MARK = "LBTWIST_TORTURE_NETWORK"
 TABLE = "inet torture"
@@ -21,8 +22,9 @@ def alone() -> bool:
 
 def enter(module: str, arguments: Sequence[str]) -> None:
     """Become `python -m MODULE ARGUMENTS` in a network of its own; returns where that is not allowed."""
-    if MARK in os.environ or any(shutil.which(each) is None for each in NEEDED):
+    if MARK in os.environ or any(program(each) is None for each in NEEDED):
         return
+    os.environ["PATH"] = SEARCHED
     user = () if os.geteuid() == 0 else ("--map-root-user",)
     words = ["unshare", "--net", "--mount", *user]
     if subprocess.run([*words, "ip", "link", "set", "lo", "up"], capture_output=True).returncode:
@@ -36,14 +38,14 @@ def cannot_drop() -> str:
     """Why packets can't be dropped; empty where they can."""
     if not alone():
         return "no network of its own is allowed here (unshare --net)"
-    return "" if shutil.which("nft") else "nft is not installed (Debian: apt install nftables)"
+    return "" if program("nft") else "nft is not installed (Debian: apt install nftables)"
 
 
 def cannot_slow() -> str:
     """Why a link can't be slow; empty where it can."""
     if why := cannot_drop():
         return why
-    return "" if shutil.which("tc") else "tc is not installed (Debian: apt install iproute2)"
+    return "" if program("tc") else "tc is not installed (Debian: apt install iproute2)"
 
 
 @contextlib.contextmanager

@@ -26,15 +26,16 @@ class SlowHttpTest(Scenario):
     """Whoever else asks is answered throughout."""
 
     letter = "slowhttptest"
-    title = f"slowhttptest -H, -B and -X with {CONNECTIONS} connections each, one after the other"
+    title = f"slowhttptest -H, -B and -X at once, with {CONNECTIONS} connections each"
     apart = True  # three at a time take more memory for unread data than a kernel has
 
     def lacking(self) -> str:
         return "" if program("slowhttptest") else "it is not installed (Debian: apt install slowhttptest)"
 
     async def fault(self, site: Site) -> None:
-        for kind in KINDS:
-            said = _AVAILABLE.findall(await _run(kind, site))
+        printed = await asyncio.gather(*(_run(kind, site) for kind in KINDS))
+        for kind, text in zip(KINDS, printed, strict=True):
+            said = _AVAILABLE.findall(text)
             site.tell(f"{kind} available in {said.count('YES')} of {len(said)} looks")
             site.must(bool(said) and set(said) == {"YES"}, f"{kind}: the service was not available: {said}")
 
