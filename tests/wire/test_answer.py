@@ -56,6 +56,17 @@ def test_to_the_byte() -> None:
     assert answer(299, b"lbtwist", date).partition(b"<title>")[2].startswith(b"299</title>")
 
 
+@pytest.mark.parametrize("status", [200, 599])
+def test_the_first_and_the_last_status(status: int) -> None:
+    assert answer(status, b"lbtwist", DATE).startswith(b"HTTP/1.1 %d " % status)
+
+
+@pytest.mark.parametrize("status", [199, 600])
+def test_no_other_status(status: int) -> None:
+    with pytest.raises(ValueError, match=f"{status} is not"):
+        answer(status, b"lbtwist", DATE)
+
+
 def test_a_client_of_http_1_0_is_told_that_its_connection_stays() -> None:
     kept = answer(404, b"lbtwist", DATE, version=b"1.0", keep_alive=True)
     assert b"\r\nConnection: keep-alive\r\n" in kept

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lbtwist.wire import websocket
+from lbtwist.wire import crc32c, websocket
 from lbtwist.wire.lines import sort_fields, understood
 from tests.wire.frames import LOST, frame, standing
 
@@ -20,6 +20,17 @@ def test_sizes_of_small_frames(mask: bytes) -> None:
         whole = frame(payload=bytes(length), mask=mask)
         assert websocket._short(whole[1]) == len(whole)
     assert [websocket._short(second) for second in (0x7E, 0x7F, 0xFE, 0xFF)] == [0, 0, 0, 0]
+
+
+def test_the_table_of_the_checksum() -> None:
+    """RFC 3720, appendix B.4: one byte after an empty register is the table's entry of it."""
+    for byte, entry in enumerate(crc32c._steps()):
+        register = byte
+        for _ in range(8):
+            register, odd = divmod(register, 2)
+            register ^= 0x82F63B78 * odd
+        assert entry == register
+    assert byte == 255
 
 
 def test_fields_that_are_understood() -> None:

@@ -19,6 +19,7 @@ BODIES: dict[bytes, tuple[bytes, Sequence[Field]]] = {
     b"0\r\n\r\n": (b"", ()),
     b"5\r\nhello\r\n0\r\n\r\n": (b"hello", ()),
     b"5\r\nhello\r\n00A\r\n, dear all\r\n000\r\n\r\n": (b"hello, dear all", ()),
+    b"1a\r\nabcdefghijklmnopqrstuvwxyz\r\n0\r\n\r\n": (b"abcdefghijklmnopqrstuvwxyz", ()),
     b"0000000000000005\r\nhello\r\n0\r\n\r\n": (b"hello", ()),
     b"5;a\r\nhello\r\n0;b=c\r\n\r\n": (b"hello", ()),
     b'5;a=b;c="d \\" \t;\xe4";e\r\nhello\r\n0\r\n\r\n': (b"hello", ()),
