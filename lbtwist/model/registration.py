@@ -83,6 +83,9 @@ class Registration:
     """The counters of the seats it had."""
     past_failures: Counter[str] = field(default_factory=Counter)
     """Of those counters, connections that failed by the reason."""
+    _member: Member | None = field(default=None, init=False, repr=False)
+    _told: tuple[object, ...] = field(default=(), init=False, repr=False)
+    """What `_member` was made of."""
 
     def __post_init__(self) -> None:
         self.seats = self.seats or [self.number]
@@ -108,10 +111,15 @@ class Registration:
         return self.tied(b"")
 
     def tied(self, cookie: bytes) -> Member:
-        """The same, where `cookie` says of a client that it is tied to it."""
-        return Member(
-            self.seats[-1], self.label, self.address, self.weight, self.ramp, self.max_connections, cookie
-        )
+        """The same, where `cookie` says of a client that it is tied to it. It is the same object until
+        something of it changes: of thousands of servers few change at once."""
+        told = (self.seats[-1], self.name, self.weight, self.ramp, self.max_connections, cookie)
+        if self._member is None or told != self._told:
+            self._told = told
+            self._member = Member(
+                self.seats[-1], self.label, self.address, self.weight, self.ramp, self.max_connections, cookie
+            )
+        return self._member
 
     @property
     def registered(self) -> bool:
@@ -138,11 +146,22 @@ class Registration:
 
     @property
     def takes_new(self) -> bool:
-        """Nothing of its own holds new connections back: every condition holds."""
-        for holds in _HOLDS:  # noqa: SIM110 -- `all` of a generator takes twice as long, for each server
-            if not holds(self):
-                return False
-        return True
+        """Nothing of its own holds new connections back: every condition holds.
+
+        What `_TESTS` ask, spelled out: each server of a group is asked at each change, and eight calls
+        take four times as long.
+        """
+        record = self.record
+        return (
+            self.membership is _REGISTERED
+            and self.admin is _READY
+            and not self.requested
+            and not self.unresolved
+            and (record is None or record.state is not _FAILING)
+            and self.drain is None
+            and not self.waits_for
+            and self.weight > 0
+        )
 
     def takes_new_but_for(self, *names: str) -> bool:
         """Nothing but the conditions of these names holds new connections back."""
@@ -241,8 +260,7 @@ _TESTS = (
     _Test("holds", lambda r: not r.waits_for, _holds, lambda r: "rejoining"),
     _Test("weight", lambda r: r.weight > 0, lambda r: str(r.weight), lambda r: "weight_zero"),
 )
-"""Written once: what `takes_new` asks is what `conditions` tells."""
-_HOLDS = tuple(test.holds for test in _TESTS)
+"""What `takes_new` asks is what `conditions` tells."""
 
 _HEALTH_STATES = {
     Health.PASSING: "healthy",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -47,6 +48,28 @@ def test_is_shown_with_its_number() -> None:
 def test_the_data_plane_is_told_its_share_and_its_limit() -> None:
     each = registration(weight=5, ramp=10, max_connections=3)
     assert each.member == Member(7, "app/ecs01#7", Address("10.0.0.1", 80), 5, 10, 3)
+
+
+@pytest.mark.parametrize(
+    ("fact", "value", "then"),
+    [
+        ("seats", [7, 12], Member(12, "app/ecs01#7", Address("10.0.0.1", 80), 100)),
+        ("name", "other", Member(7, "app/other#7", Address("10.0.0.1", 80), 100)),
+        ("weight", 5, Member(7, "app/ecs01#7", Address("10.0.0.1", 80), 5)),
+        ("ramp", 10, Member(7, "app/ecs01#7", Address("10.0.0.1", 80), 100, 10)),
+        ("max_connections", 3, Member(7, "app/ecs01#7", Address("10.0.0.1", 80), 100, 100, 3)),
+    ],
+)
+def test_the_data_plane_is_told_another_member_only_when_something_of_it_has_changed(
+    fact: str, value: Any, then: Member
+) -> None:
+    """Of thousands those that are the same object need no comparison."""
+    each = registration()
+    before = each.member
+    assert each.member is before
+    setattr(each, fact, value)
+    assert each.member == then
+    assert each.tied(b"0123") == replace(then, cookie=b"0123")
 
 
 def test_rule_29_a_further_seat_gets_the_new_connections_and_all_seats_are_its_scope() -> None:

@@ -64,8 +64,11 @@ class WeightedRoundRobin(Uncounted):
             yield turn.member
 
     def _turn(self, place: int, member: Member, count: int) -> _Turn:
-        stride = _SECOND // member.share
         known = self._turns.get(member.number)
+        if known and known.member is member and known.major <= self._time + known.stride:
+            known.minor = place
+            return known
+        stride = _SECOND // member.share
         if known is None:
             # First turns are staggered, or equal weights would all be due at the same instant.
             wait: float = stride * (2 * place + 1) // (2 * count)

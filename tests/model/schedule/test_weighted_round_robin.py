@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import islice, pairwise
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lbtwist.model.plane import Member
@@ -85,6 +86,25 @@ def test_an_update_that_changes_nothing_changes_no_choice(weights: list[int], be
     assert choose(told, before) == choose(untold, before)
     told.update(members(weights))
     assert choose(told, sum(weights)) == choose(untold, sum(weights))
+
+
+@given(WEIGHTS, st.lists(st.integers(-1, 9), max_size=40))
+@example([10, 30, 10], [-1, 0])  # two turns at once: the first in the list is next
+def test_members_that_are_the_same_objects_have_the_turns_of_equal_ones(
+    weights: list[int], steps: list[int]
+) -> None:
+    """What is kept of them saves work and changes no choice, whoever stood in for others before."""
+    same = members(weights)
+    kept, anew = scheduler(*same), scheduler(*same)
+    for step in steps:
+        if step < 0:
+            same.append(same.pop(0))
+            kept.update(same)
+            anew.update([replace(each) for each in same])
+        else:
+            orders = (made.order("") for made in (kept, anew))
+            one, other = ([each.number for each in islice(order, step + 1)] for order in orders)
+            assert one == other
 
 
 @given(st.lists(st.integers(1, 100), min_size=2, max_size=8), st.data())
