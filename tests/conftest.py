@@ -26,8 +26,9 @@ from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent, global
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-TIME_LIMIT = 30.0
-"""Seconds that an asynchronous test may take; another limit is set by `@pytest.mark.limit(seconds)`."""
+TIME_LIMIT = 90.0
+"""Seconds that an asynchronous test may take, so that one that hangs ends; `@pytest.mark.limit(seconds)` sets
+another."""
 RETRIES = 2
 """Further tries of a functional test that has failed."""
 TURNS = 20
