@@ -10,7 +10,9 @@ from typing import NamedTuple
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.ec import (
+    SECP192R1,
     SECP256R1,
+    EllipticCurve,
     EllipticCurvePrivateKey,
     generate_private_key,
 )
@@ -18,6 +20,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from twisted.internet.ssl import CertificateOptions, PrivateCertificate, TLSVersion
 
 DAY = timedelta(days=1)
+GOOD, WEAK = SECP256R1(), SECP192R1()
+"""Curves of keys. OpenSSL takes none of less than 112 bits by default, and the second has 96."""
 
 _SIGNS = x509.KeyUsage(
     digital_signature=True,
@@ -70,18 +74,27 @@ def authority(name: str = "authority") -> Issued:
     return _issue(name, None, [], (-DAY, DAY))
 
 
-def issue(by: Issued | None, names: list[str], valid: tuple[timedelta, timedelta] = (-DAY, DAY)) -> Issued:
+def issue(
+    by: Issued | None,
+    names: list[str],
+    valid: tuple[timedelta, timedelta] = (-DAY, DAY),
+    curve: EllipticCurve = GOOD,
+) -> Issued:
     """A certificate for `names`, host names (`*.` too) or IP addresses, valid from and until so far from now.
 
     Where it is issued by nobody, it is signed by itself.
     """
-    return _issue("server", by, [_general(name) for name in names], valid)
+    return _issue("server", by, [_general(name) for name in names], valid, curve)
 
 
 def _issue(
-    subject: str, by: Issued | None, names: list[x509.GeneralName], valid: tuple[timedelta, timedelta]
+    subject: str,
+    by: Issued | None,
+    names: list[x509.GeneralName],
+    valid: tuple[timedelta, timedelta],
+    curve: EllipticCurve = GOOD,
 ) -> Issued:
-    key = generate_private_key(SECP256R1())
+    key = generate_private_key(curve)
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, subject)])
     now = datetime.now(UTC)
     made = (

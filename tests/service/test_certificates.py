@@ -23,7 +23,7 @@ from lbtwist.service.reload import Reloader
 from lbtwist.service.switching import disable, enable
 from lbtwist.service.verbs import filing
 from lbtwist.service.verbs.verb import Result
-from tests.certificates import DAY, Issued, authority, issue
+from tests.certificates import DAY, WEAK, Issued, authority, issue
 from tests.service.bench import ADA, Bench, config
 
 OURS = authority()
@@ -123,6 +123,11 @@ def test_a_key_with_a_passphrase_is_refused(site: Site) -> None:
 def test_a_key_of_another_certificate_is_refused(site: Site) -> None:
     site.key.write_bytes(issue(OURS, ["example.com"]).key_pem)
     assert site.refused() == [f"{PLACE}.key: {site.key} is not the key of the certificate"]
+
+
+def test_a_key_that_is_too_weak_is_refused(site: Site) -> None:
+    issue(OURS, ["example.com"], curve=WEAK).write(site.directory, "site")
+    assert site.refused() == [f"{PLACE}.certificate: {site.certificate} is not usable: ee key too small"]
 
 
 def test_what_is_no_authority_of_clients_is_refused(site: Site, tmp_path: Path) -> None:

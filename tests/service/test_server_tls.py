@@ -102,7 +102,7 @@ def test_a_bad_file_is_a_problem_of_its_key(
 
 def test_the_key_of_another_certificate_is_a_problem(tmp_path: Path, files: dict[str, str]) -> None:
     _, other = issue(None, ["other"]).write(tmp_path, "other")
-    with pytest.raises(BadCredentials, match="is not the key of tls_certificate") as refused:
+    with pytest.raises(BadCredentials, match="is not the key of the certificate") as refused:
         read_server_tls(settings(files["tls_certificate"] + f'tls_key = "{other}"'))
     assert refused.value.key == "tls_key"
 

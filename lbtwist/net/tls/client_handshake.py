@@ -9,7 +9,7 @@ from zope.interface import implementer
 
 from lbtwist.net.arrival import Arrival
 from lbtwist.net.tls.client_transport import ClientTransport
-from lbtwist.net.tls.contexts import reason_of
+from lbtwist.net.tls.reasons import reason_of
 
 _RECORD = 2**14
 _REASONS = {

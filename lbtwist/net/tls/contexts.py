@@ -65,7 +65,8 @@ class Contexts:
 
 def _identity(tls: ListenerTLS, index: int) -> Identity:
     try:
-        return Identity(tls.certificates[index])
+        pair = tls.certificates[index]
+        return Identity(pair.certificate, pair.key)
     except BadPEM as bad:
         raise Unfit(index, str(bad), of_key=bad.of_key) from None
 
@@ -84,17 +85,10 @@ def _context(tls: ListenerTLS, index: int, identity: Identity, group: bytes) -> 
     if tls.client_auth is not ClientAuth.NONE:
         _ask_clients(context, tls)
     try:
-        _identify(context, identity)
-    except SSL.Error as error:
-        raise Unfit(index, f"is not usable: {reason_of(error)}") from None
+        identity.identify(context)
+    except BadPEM as bad:
+        raise Unfit(index, str(bad)) from None
     return context
-
-
-def _identify(context: SSL.Context, identity: Identity) -> None:
-    context.use_certificate(identity.certificate)
-    for issuer in identity.chain:
-        context.add_extra_chain_cert(issuer)
-    context.use_privatekey(identity.key)
 
 
 def _have_sessions(context: SSL.Context, tls: ListenerTLS, group: bytes) -> None:
@@ -126,8 +120,3 @@ def _speaking(alpn: Sequence[bytes]) -> Callable[[SSL.Connection, list[bytes]], 
         return next((name for name in alpn if name in offered), SSL.NO_OVERLAPPING_PROTOCOLS)
 
     return choose
-
-
-def reason_of(error: SSL.Error) -> str:
-    """What OpenSSL says was wrong, without its codes."""
-    return str(error.args[0][-1][-1]).lower() if error.args and error.args[0] else "closed"

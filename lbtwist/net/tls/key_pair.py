@@ -8,8 +8,9 @@ from typing import Any
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from OpenSSL import SSL
 
-from lbtwist.model.listener_tls import KeyPair
+from lbtwist.net.tls.reasons import reason_of
 
 
 class BadPEM(ValueError):
@@ -21,14 +22,24 @@ class BadPEM(ValueError):
 
 
 class Identity:
-    """A key pair that belongs together."""
+    """A certificate, with those between it and its authority, and the key that belongs to it."""
 
-    def __init__(self, pair: KeyPair) -> None:
-        """Raises BadPEM."""
-        self.certificate, *self.chain = read_certificates(pair.certificate)
-        self.key = _read_key(pair.key)
+    def __init__(self, certificate: bytes, key: bytes) -> None:
+        """Both are in PEM. Raises BadPEM."""
+        self.certificate, *self.chain = read_certificates(certificate)
+        self.key = _read_key(key)
         if self.key.public_key() != self.certificate.public_key():
             raise BadPEM("is not the key of the certificate", of_key=True)
+
+    def identify(self, context: SSL.Context) -> None:
+        """Have `context` show it to peers. Raises BadPEM: OpenSSL takes none that is too weak."""
+        try:
+            context.use_certificate(self.certificate)
+            for issuer in self.chain:
+                context.add_extra_chain_cert(issuer)
+            context.use_privatekey(self.key)
+        except SSL.Error as error:
+            raise BadPEM(f"is not usable: {reason_of(error)}") from None
 
     @property
     def names(self) -> list[str]:

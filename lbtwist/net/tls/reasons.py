@@ -25,6 +25,11 @@ _TRUST = {
 }
 
 
+def reason_of(error: SSL.Error) -> str:
+    """What OpenSSL says was wrong, without its codes; empty where it says nothing."""
+    return str(error.args[0][-1][-1]).lower() if error.args and error.args[0] else ""
+
+
 def of_certificate(code: int) -> str:
     """What is wrong with a certificate, by OpenSSL's code for it."""
     if code in _VALIDITY:
@@ -34,9 +39,8 @@ def of_certificate(code: int) -> str:
 
 def of_problem(problem: BaseException | None) -> str:
     """Why a handshake ended that no certificate has ended."""
-    if isinstance(problem, SSL.Error) and problem.args and problem.args[0]:
-        return f"no TLS: {problem.args[0][-1][-1].lower()}"
-    return CLOSED
+    reason = reason_of(problem) if isinstance(problem, SSL.Error) else ""
+    return f"no TLS: {reason}" if reason else CLOSED
 
 
 def of_name(name: str) -> str:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import ipaddress
 from datetime import UTC, datetime
-from typing import Any
 from weakref import WeakValueDictionary
 
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
-from cryptography.x509 import Certificate, load_pem_x509_certificates
+from cryptography.x509 import Certificate
 from OpenSSL import SSL
 from OpenSSL.crypto import X509, X509StoreFlags
 from service_identity import CertificateError, VerificationError
 from service_identity.pyopenssl import verify_hostname, verify_ip_address
 
 from lbtwist.model.server_tls import ServerTLS
+from lbtwist.net.tls.key_pair import BadPEM, Identity, read_certificates
 from lbtwist.net.tls.sessions import Sessions
 
 _OPTIONS = SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION
@@ -96,36 +95,21 @@ _MADE: WeakValueDictionary[ServerTLS, Trust] = WeakValueDictionary()
 def _believe(context: SSL.Context, authorities: bytes) -> None:
     store = context.get_cert_store()
     assert store is not None
-    for certificate in _certificates("tls_ca", authorities):
+    for certificate in _certificates(authorities):
         store.add_cert(X509.from_cryptography(certificate))
     # Who is named is believed, be it no root: an issuer below one, or the server itself.
     store.set_flags(X509StoreFlags.PARTIAL_CHAIN)
 
 
+def _certificates(authorities: bytes) -> list[Certificate]:
+    try:
+        return read_certificates(authorities)
+    except BadPEM as bad:
+        raise BadCredentials("tls_ca", str(bad)) from None
+
+
 def _identify(context: SSL.Context, certificate: bytes, key: bytes) -> None:
-    first, *others = _certificates("tls_certificate", certificate)
-    context.use_certificate(first)
-    for other in others:
-        context.add_extra_chain_cert(other)
-    private = _private_key(key)
     try:
-        context.use_privatekey(private)
-        context.check_privatekey()
-    except (SSL.Error, TypeError):
-        raise BadCredentials("tls_key", "is not the key of tls_certificate") from None
-
-
-def _certificates(key: str, pem: bytes) -> list[Certificate]:
-    try:
-        return load_pem_x509_certificates(pem)
-    except ValueError:
-        raise BadCredentials(key, "has no certificate in PEM") from None
-
-
-def _private_key(pem: bytes) -> Any:
-    try:
-        return load_pem_private_key(pem, None)
-    except TypeError:
-        raise BadCredentials("tls_key", "is encrypted: a key without a passphrase is needed") from None
-    except ValueError:
-        raise BadCredentials("tls_key", "has no private key in PEM") from None
+        Identity(certificate, key).identify(context)
+    except BadPEM as bad:
+        raise BadCredentials("tls_key" if bad.of_key else "tls_certificate", str(bad)) from None

@@ -21,7 +21,7 @@ from lbtwist.net.tls import server_handshake
 from lbtwist.net.tls.dialing import TLSDialer
 from lbtwist.net.tls.server_handshake import ServerHandshake
 from lbtwist.net.tls.trust import BadCredentials, Trust, trust_of
-from tests.certificates import DAY, Issued, authority, issue
+from tests.certificates import DAY, WEAK, Issued, authority, issue
 from tests.net.recorder import HalfCloseable, Recorder
 from tests.net.tls.peers import SERVER, Ground, Resuming, served
 
@@ -400,6 +400,13 @@ def test_what_is_no_certificate_or_no_key_is_refused(
 
 def test_the_key_of_another_certificate_is_refused(ours: Issued) -> None:
     other = authority("other")
-    with pytest.raises(BadCredentials, match="is not the key of tls_certificate") as raised:
+    with pytest.raises(BadCredentials, match="is not the key of the certificate") as raised:
         Trust(ServerTLS(certificate=ours.pem, key=other.key_pem))
     assert raised.value.key == "tls_key"
+
+
+def test_a_key_that_is_too_weak_is_refused() -> None:
+    weak = issue(None, ["weak"], curve=WEAK)
+    with pytest.raises(BadCredentials, match="is not usable: ee key too small") as raised:
+        Trust(ServerTLS(certificate=weak.pem, key=weak.key_pem))
+    assert raised.value.key == "tls_certificate"
