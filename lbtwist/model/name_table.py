@@ -16,8 +16,9 @@ class NameTable:
                 self._known.setdefault(name.lower(), index)
 
     def find(self, name: str) -> int:
-        """The index of the certificate for `name`: the exact one, else a wildcard's, else the first."""
-        name = name.lower()
+        """The index of the certificate for `name`, which may have a final dot: the exact one, else a
+        wildcard's, else the first."""
+        name = name.lower().removesuffix(".")
         found = self._known.get(name)
         if found is None:
             found = self._known.get(f"*.{name.partition('.')[2]}")

@@ -29,6 +29,8 @@ TABLE = NameTable(
         ("b.example.com", 1),
         ("x.a.b.example.com", 0),
         ("*.example.com", 1),
+        ("www.example.com.", 2),
+        ("other.example.com.", 1),
         ("example.org", 0),
         ("com", 0),
         ("", 0),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from cryptography import x509
@@ -44,22 +43,15 @@ class Identity:
     @property
     def names(self) -> list[str]:
         """The names of hosts that it is for; where it tells none as it should, its common name."""
+        common = self.certificate.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
+        return self._told_names() or [str(name.value) for name in common]
+
+    def _told_names(self) -> list[str]:
         try:
             told = self.certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
         except x509.ExtensionNotFound:
-            common = self.certificate.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
-            return [str(name.value) for name in common]
+            return []
         return told.value.get_values_for_type(x509.DNSName)
-
-    @property
-    def ends(self) -> datetime:
-        """When it expires."""
-        return self.certificate.not_valid_after_utc
-
-    @property
-    def begins(self) -> datetime:
-        """From when on it is valid."""
-        return self.certificate.not_valid_before_utc
 
 
 def read_certificates(pem: bytes) -> list[x509.Certificate]:
