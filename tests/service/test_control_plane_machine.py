@@ -256,7 +256,8 @@ class ControlPlane(RuleBasedStateMachine):
         return among[at % len(among)]
 
     def unhealthy(self, one: Registration) -> bool:
-        return any(each.drain.cause is Cause.HEALTH for each in self.of(one))
+        """That is one cause of its drain, perhaps of one that an operator has begun."""
+        return any(Cause.HEALTH in each.drain.causes for each in self.of(one))
 
     def key(self, running: RunningDrain) -> tuple[int, ...]:
         return running.drain.scope.numbers
