@@ -19,6 +19,8 @@ class Choice(NamedTuple):
     registrations: tuple[Registration, ...]
     fail_open: bool = False
     """None may by the rules; these are used so that not every client is refused."""
+    healthy: int = 0
+    """How many could take new connections that are healthy, with the backups (rule 66)."""
 
 
 class Members:
@@ -38,6 +40,11 @@ class Members:
 
     def __len__(self) -> int:
         return len(self._by_number)
+
+    @property
+    def by_address(self) -> Mapping[Address, Registration]:
+        """Those that are registered."""
+        return self._by_address
 
     @property
     def registered(self) -> int:
@@ -131,9 +138,9 @@ class Members:
         backups; those not yet checked (rule 30); those that `fail_open` allows (rule 29)."""
         able = [r for r in self if r.takes_new]
         passing = Health.PASSING
-        healthy = [r for r in able if r.health is passing]
+        healthy = [r for r in able if r.record is None or r.record.state is passing]
         if chosen := _without_backups(healthy) or _without_backups(able):
-            return Choice(tuple(chosen))
+            return Choice(tuple(chosen), healthy=len(healthy))
         chosen = _without_backups([r for r in self if _opens(r, fail_open)])
         return Choice(tuple(chosen), fail_open=bool(chosen))
 
@@ -188,25 +195,3 @@ class Wanted(NamedTuple):
     max_connections: int = 0
     backup: bool = False
     zone: str = ""
-
-
-class Changes(NamedTuple):
-    """What has to be done so that one set of servers becomes another, by address."""
-
-    removed: dict[Address, Wanted]
-    added: dict[Address, Wanted]
-    changed: dict[Address, Wanted]
-    """The same server under another name or with another weight: no connection is touched."""
-
-    def __bool__(self) -> bool:
-        return any(self)
-
-
-def changes(before: Mapping[Address, Wanted], after: Mapping[Address, Wanted]) -> Changes:
-    """The difference of two sets of servers. The same server is the same address, so a changed
-    address is a removal and an addition, wherever the sets come from (rule 18)."""
-    return Changes(
-        removed={address: was for address, was in before.items() if address not in after},
-        added={address: now for address, now in after.items() if address not in before},
-        changed={a: now for a, now in after.items() if a in before and before[a] != now},
-    )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from lbtwist.model.address import Address
-from lbtwist.model.members import Wanted, changes
+from lbtwist.model.members import Members, Wanted
 from lbtwist.model.registration import Registration
 
 Servers = Mapping[Address, Wanted]
@@ -21,31 +21,33 @@ class Merge(NamedTuple):
     new: dict[Address, Wanted]
 
 
-def merge(members: Iterable[Registration], before: Servers, after: Servers, *, back: bool = False) -> Merge:
+def merge(members: Members, before: Servers, after: Servers, *, back: bool = False) -> Merge:
     """The difference of what was said `before` and `after`, over what `members` are at present.
 
     What it did not speak of, or speaks of as before, stays as it is; names are always those of `after`.
     Whoever else has such a name leaves. One that is no member any more comes `back` where something else
     is said of it.
     """
-    difference = changes(before, after)
-    registered = {r.address: r for r in members if r.registered}
-    there = {address: now for address, now in after.items() if address in registered}
-    spoken = {
-        address: overlaid(wanted_of(registered[address]), before.get(address), now)
-        for address, now in there.items()
-        if now != before.get(address) or now.name != registered[address].name
-    }
-    said = {**difference.added, **difference.changed} if back else difference.added
-    new = {address: now for address, now in said.items() if address not in there}
-    names = {wanted.name for wanted in (*there.values(), *new.values())}
-    leaving = [
-        registration
-        for address, registration in registered.items()
-        if address in difference.removed or (address not in after and registration.name in names)
-    ]
-    changed = {a: wanted for a, wanted in spoken.items() if wanted != wanted_of(registered[a])}
-    return Merge(leaving, changed, new)
+    at = members.by_address
+    leaving = {a: at[a] for a in before if a not in after and a in at}
+    plan = Merge([], {}, {})
+    for address, now in after.items():
+        was, registration = before.get(address), at.get(address)
+        if registration is None:
+            if was is not None and not (back and now != was):
+                continue
+            plan.new[address] = now
+        elif now != was or now.name != registration.name:
+            live = wanted_of(registration)
+            if (wanted := overlaid(live, was, now)) != live:
+                plan.changed[address] = wanted
+        else:
+            continue
+        named = members.current(now.name)
+        if named is not None and named.address not in after:
+            leaving[named.address] = named
+    plan.leaving.extend(leaving.values())
+    return plan
 
 
 def wanted_of(registration: Registration) -> Wanted:
@@ -61,7 +63,7 @@ def wanted_of(registration: Registration) -> Wanted:
 
 def overlaid(live: Wanted, was: Wanted | None, now: Wanted) -> Wanted:
     """`now`, with the live value of all that it says as before but the name."""
-    if was is None:
+    if was is None or live[1:] == was[1:]:
         return now
     kept: dict[str, Any] = {
         field: mine

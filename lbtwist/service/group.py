@@ -318,7 +318,7 @@ class ServerGroup(Service):
         yet who comes. Returns what was changed, a line each."""
         plan = merge(self.members, before, after, back=origin is Origin.FILE)
         fewer = plan.leaving or any(wanted.weight == 0 for wanted in plan.changed.values())
-        could = self.members.left_without(()) if fewer else 0
+        could = self.choice.healthy if fewer else 0
         self._leave(plan.leaving, origin)
         self._roll.amend(plan.changed)
         coming = self._coming(plan.new, origin)
@@ -349,7 +349,7 @@ class ServerGroup(Service):
 
     def _warn_of_too_few(self, before: int) -> None:
         """What a file or a source says is obeyed (rule 66)."""
-        left, registered = self.members.left_without(()), self.members.registered
+        left, registered = self.choice.healthy, self.members.registered
         if left < min(self.settings.min_healthy.needed(registered), before):
             self.log.warn(
                 "{group} has {left} of {all} servers left that take new connections; min_healthy is {least}",

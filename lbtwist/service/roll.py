@@ -43,11 +43,10 @@ class Roll:
 
     def amend(self, servers: Servers) -> None:
         """Other names, weights and limits for registered servers."""
-        self._members.rename({address: wanted.name for address, wanted in servers.items()})
+        at = self._members.by_address
+        self._members.rename({a: wanted.name for a, wanted in servers.items() if wanted.name != at[a].name})
         for address, wanted in servers.items():
-            registration = self._members.current_at(address)
-            assert registration is not None
-            _describe(registration, wanted)
+            _describe(at[address], wanted)
 
     def _admit(self, address: Address, wanted: Wanted, rejoin: Rejoin) -> Registration:
         earlier = self._members.leaving_from(address)

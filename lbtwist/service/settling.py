@@ -15,7 +15,8 @@ def settle(balancer: LoadBalancer, config: Config) -> None:
         if group is not None and settings != group.settings and not group.retired:
             before = _members(group)
             group.reconfigure(settings)
-            group.amend({a: wanted for a, wanted in before.items() if _members(group).get(a) != wanted})
+            now = _members(group)
+            group.amend({a: wanted for a, wanted in before.items() if now.get(a) != wanted})
     balancer.config = config
 
 
