@@ -48,10 +48,7 @@ BRIEF: tuple[type[Scenario], ...] = (
     SlowHeads,
     Unreachable,
     SlowReaders,
-    BrokenFile,
-    HalfClosed,
-    FullDisk,
     AtOnce,
     Raising,
 )
-"""Those of the short form."""
+"""Those of the short form: what has no functional test of its own."""
