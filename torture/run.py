@@ -54,8 +54,10 @@ async def performed(scenario: Scenario, kind: type[Proxy], sizes: Sizes, stir: S
     """`scenario`, with `stir` at the same time."""
     with tempfile.TemporaryDirectory(prefix="lbtwist-torture-") as name:
         directory = Path(name)
-        with serving(directory) as servers:
-            async with _running(kind(directory, servers, scenario.setting(sizes))) as proxy:
+        with contextlib.ExitStack() as stack:
+            servers = stack.enter_context(serving(directory))
+            stack.callback(scenario.clear)
+            async with _running(kind(directory, servers, scenario.setting(sizes, directory))) as proxy:
                 site = Site(proxy, servers, sizes, Crowd(proxy.web, sizes.rate))
                 try:
                     await _torture(scenario, site, stir)

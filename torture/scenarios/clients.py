@@ -8,6 +8,7 @@ import random
 import socket
 import struct
 import time
+from pathlib import Path
 
 from torture.client import Client
 from torture.fates import Asked
@@ -62,7 +63,7 @@ class SlowHeads(Scenario):
     stirred = True
     leaves_nothing = True
 
-    def setting(self, sizes: Sizes) -> Setting:
+    def setting(self, sizes: Sizes, directory: Path) -> Setting:
         return Setting(header_timeout=max(2, round(sizes.stalled)))
 
     async def fault(self, site: Site) -> None:
@@ -127,7 +128,7 @@ class FewDescriptors(Scenario):
     title = "more clients than descriptors"
     crowded = False
 
-    def setting(self, sizes: Sizes) -> Setting:
+    def setting(self, sizes: Sizes, directory: Path) -> Setting:
         return Setting(wrapper=("prlimit", f"--nofile={sizes.descriptors}:{sizes.descriptors}"))
 
     async def fault(self, site: Site) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import subprocess
-import tempfile
 from pathlib import Path
 
 from torture.proxies.proxy import Setting
@@ -57,29 +56,31 @@ class FullDisk(Scenario):
     letter = "full-disk"
     title = "the log's disk full"
     peers = False
+    _mounted = False
 
-    def __init__(self) -> None:
-        self._place = Path(tempfile.mkdtemp(prefix="lbtwist-torture-disk-"))
-
-    def setting(self, sizes: Sizes) -> Setting:
+    def setting(self, sizes: Sizes, directory: Path) -> Setting:
+        self._place = directory / "disk"
+        self._place.mkdir()
         self._mounted = _mounted(self._place)
         path = self._place / "access.log" if self._mounted else Path("/dev/full")
         return Setting(sections=f'[access_log]\npath = "{path}"')
 
     async def fault(self, site: Site) -> None:
-        if self._mounted:
-            with contextlib.suppress(OSError), (self._place / "other").open("wb", buffering=0) as other:
-                while True:
-                    other.write(bytes(1024))
+        if not self._mounted:
+            site.tell("/dev/full")
+            await site.lbtwist.says("lines are dropped")
+            return
+        site.tell("a tmpfs")
+        with contextlib.suppress(OSError), (self._place / "other").open("wb", buffering=0) as other:
+            while True:
+                other.write(bytes(1024))
         await site.lbtwist.says("lines are dropped")
-        site.tell("a tmpfs" if self._mounted else "/dev/full")
-        if self._mounted:
-            (self._place / "other").unlink()
-            (self._place / "access.log").write_bytes(b"")
-            await site.lbtwist.says("it is written again")
-            await asyncio.sleep(site.sizes.rest)
+        (self._place / "other").unlink()
+        (self._place / "access.log").write_bytes(b"")
+        await site.lbtwist.says("it is written again")
+        await asyncio.sleep(site.sizes.rest)
 
-    async def after(self, site: Site) -> None:
+    def clear(self) -> None:
         if self._mounted:
             subprocess.run(["umount", "--lazy", str(self._place)], check=False)
 
@@ -96,7 +97,7 @@ class FullOwnLog(Scenario):
     title = "its own log on a full disk, and reloads"
     peers = False
 
-    def setting(self, sizes: Sizes) -> Setting:
+    def setting(self, sizes: Sizes, directory: Path) -> Setting:
         return Setting(wrapper=("sh", "-c", 'exec "$@" >/dev/full 2>&1', "sh"))
 
     async def fault(self, site: Site) -> None:
@@ -117,14 +118,12 @@ class Clock(Scenario):
     title = "the wall clock jumps by an hour"
     peers = False
 
-    def __init__(self) -> None:
-        self._offset = Path(tempfile.mkdtemp(prefix="lbtwist-torture-clock-")) / "offset"
-        self._offset.write_text("+0")
-
     def lacking(self) -> str:
         return "" if LIBRARIES else "faketime is not installed (Debian: apt install faketime)"
 
-    def setting(self, sizes: Sizes) -> Setting:
+    def setting(self, sizes: Sizes, directory: Path) -> Setting:
+        self._offset = directory / "offset"
+        self._offset.write_text("+0")
         environ = {
             "LD_PRELOAD": str(LIBRARIES[0]),
             "FAKETIME_TIMESTAMP_FILE": str(self._offset),
@@ -149,14 +148,12 @@ class Raising(Scenario):
     peers = False
     expected = RAISED
 
-    def __init__(self) -> None:
-        self._path = Path(tempfile.mkdtemp(prefix="lbtwist-torture-plugin-"))
-        plugins = self._path / "twisted" / "plugins"
+    def setting(self, sizes: Sizes, directory: Path) -> Setting:
+        theirs = directory / "theirs"
+        plugins = theirs / "twisted" / "plugins"
         plugins.mkdir(parents=True)
         (plugins / "raising_scheduler.py").write_text(PLUGIN)
-
-    def setting(self, sizes: Sizes) -> Setting:
-        return Setting(environ={"PYTHONPATH": str(self._path)}, group='scheduler = "raising"')
+        return Setting(environ={"PYTHONPATH": str(theirs)}, group='scheduler = "raising"')
 
     async def fault(self, site: Site) -> None:
         await asyncio.sleep(site.sizes.stalled)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import ClassVar
 
 from torture.proxies.proxy import Setting
@@ -27,9 +28,12 @@ class Scenario:
     expected: ClassVar[str] = ""
     """What its lines of unwanted log are about; empty where there may be none."""
 
-    def setting(self, sizes: Sizes) -> Setting:
-        """What the load balancer is configured with."""
+    def setting(self, sizes: Sizes, directory: Path) -> Setting:
+        """What the load balancer is configured with; `directory` is its own, and gone after the scenario."""
         return Setting()
+
+    def clear(self) -> None:
+        """Give back what `setting` has taken; called in any case."""
 
     def lacking(self) -> str:
         """Why it can't be run here; empty where it can."""
