@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from operator import attrgetter
 
 from lbtwist.errors import Refused
 from lbtwist.model.address import Address
@@ -16,6 +17,7 @@ from lbtwist.service.live import LiveEdit
 
 FIELDS = ("weight", "max_connections", "backup", "zone")
 """What is said of a server beside its address, under the same names in a file and in a registration."""
+_SAID = attrgetter(*FIELDS)
 
 
 def changes_of_all(balancer: LoadBalancer) -> Changes:
@@ -61,14 +63,17 @@ def _of_group(group: ServerGroup) -> Iterator[tuple[KeyPath, LiveChange]]:
         registration = _registered(group, name, server)
         if registration is not None:
             known.add(registration.number)
-            who = _who(group, registration)
-            yield from (
-                ((*table, name, field), LiveChange(v, who)) for field, v in _other(server, registration)
-            )
+            if _SAID(server) != _SAID(registration):
+                who = _who(group, registration)
+                yield from (
+                    ((*table, name, field), LiveChange(v, who)) for field, v in _other(server, registration)
+                )
         elif not group.named.awaited(name):
             yield (*table, name), LiveChange(None, _remover(group, server))
-    for registration in group.members:
-        if registration.registered and registration.number not in known:
+    if len(known) == group.members.registered:
+        return
+    for registration in group.members.by_address.values():
+        if registration.number not in known:
             yield (*table, registration.name), LiveChange(_spelled(registration), _who(group, registration))
 
 

@@ -17,11 +17,12 @@ from lbtwist.model.config.changes import Changes, KeyPath, changed
 from lbtwist.model.config.hiding import hidden
 from lbtwist.model.config.rewriting import rewritten
 from lbtwist.model.config.spelling import Ports
+from lbtwist.service.applicable import check_applicable
 from lbtwist.service.balancer import LoadBalancer
 from lbtwist.service.doings import doings, with_servers
 from lbtwist.service.live import LiveEdit
 from lbtwist.service.loading import Loaded, judge
-from lbtwist.service.reload import check_applicable, edited, followed
+from lbtwist.service.reload import edited, followed
 from lbtwist.service.saving import BACKUP, check_unchanged, write_all
 from lbtwist.service.settling import settle
 from lbtwist.service.textdiff import Rewritten, unified
@@ -75,7 +76,7 @@ class Filing:
     async def _preview_reload(self) -> list[str]:
         balancer, loaded = self._balancer, await self._check()
         follow = await self._in_thread(followed, balancer, loaded)
-        check_applicable(balancer, follow.config)
+        check_applicable(balancer, follow.difference)
         lines: list[str] = await self._in_thread(_read_anew, balancer.parts, loaded.parts)
         return lines
 

@@ -14,6 +14,7 @@ from lbtwist.errors import Refused
 from lbtwist.interfaces import IDataPlane
 from lbtwist.model.address import Address
 from lbtwist.model.config import GroupSettings, Rejoin
+from lbtwist.model.difference import servers_of
 from lbtwist.model.drain import Because, Cause
 from lbtwist.model.hostname import HostName
 from lbtwist.model.members import Choice, Members, Wanted
@@ -62,8 +63,8 @@ class ServerGroup(Service):
     def __init__(self, name: str, settings: GroupSettings, around: Surroundings) -> None:
         self.name = name
         self.settings = settings
-        self._filed: tuple[GroupSettings, Servers] = (settings, servers_of(settings))
-        """The settings, and the servers that these name by an address: thousands take a while."""
+        self._filed: Servers = servers_of(settings)
+        """The servers that the settings name by an address: thousands take a while."""
         self.members = Members(name)
         self._plane = around.plane
         self._events = around.drains.events
@@ -130,10 +131,7 @@ class ServerGroup(Service):
         """What the source, or else the file, says of its servers at present, of those with an address."""
         if self.discovery:
             return self.discovery.said
-        settings, said = self._filed
-        if settings is not self.settings:
-            settings, said = self._filed = self.settings, servers_of(self.settings)
-        return said
+        return self._filed
 
     @property
     def retired(self) -> bool:
@@ -149,8 +147,8 @@ class ServerGroup(Service):
         """Register the servers of the settings and publish them, each in the state that it had."""
         super().startService()
         self._beginning.update(self.settings.servers)
-        servers = servers_of(self.settings)
-        self._admit_all(with_free_names(self._coming(servers, Origin.FILE), servers), Because("file"))
+        coming = self._coming(self._filed, Origin.FILE)
+        self._admit_all(with_free_names(coming, self._filed), Because("file"))
         self._bring_back()
         self._publication.publish()
         self._following.start(self.settings)
@@ -164,13 +162,17 @@ class ServerGroup(Service):
         self.health.stop()
         return self._following.stop()
 
-    def reconfigure(self, settings: GroupSettings, *, publish: bool = True) -> None:
+    def reconfigure(
+        self, settings: GroupSettings, servers: Servers | None = None, *, publish: bool = True
+    ) -> None:
         """Other settings from now on; running drains keep theirs (rules 3, 17 and 23), and the
-        membership is not touched (rule 73). A group that was being retired stays. Who does not have it
-        published says more in the same step, and publishes that."""
+        membership is not touched (rule 73). A group that was being retired stays. Who has the `servers`
+        of the settings saves the time to look for them. Who does not have it published says more in the
+        same step, and publishes that."""
         retired, self._emptied = self._emptied is not None, None
         said = {} if retired else self.said
         before, self.settings = self.settings, settings
+        self._filed = servers_of(settings) if servers is None else servers
         self._publication.settings = self._drains.settings = settings
         self._publication.tls = self._read_tls()
         self.health.change(settings)
@@ -464,15 +466,6 @@ class ServerGroup(Service):
         if self._emptied is not None and not self.members:
             emptied, self._emptied = self._emptied, None
             emptied()
-
-
-def servers_of(settings: GroupSettings) -> dict[Address, Wanted]:
-    """The servers that a group's settings name by an address."""
-    return {
-        server.address: Wanted(name, server.weight, server.max_connections, server.backup, server.zone)
-        for name, server in settings.servers.items()
-        if isinstance(server.address, Address)
-    }
 
 
 def _with_maintenance(registration: Registration, admin: Admin) -> Admin:

@@ -11,6 +11,7 @@ from twisted.internet.task import Clock
 
 from lbtwist.model.address import Address
 from lbtwist.model.config import Config, GroupSettings, Rejoin, parse
+from lbtwist.model.difference import servers_of
 from lbtwist.model.drain import Because
 from lbtwist.model.health import CheckResult, Thresholds
 from lbtwist.model.members import Wanted
@@ -18,7 +19,7 @@ from lbtwist.model.registration import Origin, Registration
 from lbtwist.service.balancer import LoadBalancer
 from lbtwist.service.checking import FIRST_WITHIN
 from lbtwist.service.draining import Drains, RunningDrain
-from lbtwist.service.group import ServerGroup, Surroundings, servers_of
+from lbtwist.service.group import ServerGroup, Surroundings
 from lbtwist.service.makers import Makers
 from lbtwist.service.verbs.verb import Call, Caller, Progress, Role
 from tests.service.fakes import FakeConnection, FakeDataPlane
