@@ -165,7 +165,7 @@ REASONS = {
 def test_each_that_is_refused_has_its_own_reason(
     check: str, tmp_path: Path, ours: Issued, watch: Watch
 ) -> None:
-    """By its checks, or by clients that could not be connected to it (rule 28)."""
+    """By its checks, or by clients that could not be connected to it."""
     server = Server("ecs01", watch)
     with bad_ones(tmp_path, ours, server) as servers:
         checks = health_check(check) if check else ""

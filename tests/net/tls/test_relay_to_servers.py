@@ -56,7 +56,7 @@ def test_a_client_that_waits_for_the_handshake_is_connecting(bench: SecureBench)
 
 
 def test_a_bad_certificate_is_a_failed_connect_and_the_next_server_is_tried(bench: SecureBench) -> None:
-    """Rule 28."""
+    """As for any server that can't be connected to: `retries` says how many others are tried."""
     bench.servers(1, 2, scheduler="rr")
     bench.serve(1, valid=(-2 * DAY, -DAY))
     for _ in range(2):
