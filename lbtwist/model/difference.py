@@ -21,14 +21,21 @@ class Difference(NamedTuple):
     """The servers of these that have an address."""
 
 
-def difference(old: Config, new: Config) -> Difference:
-    """Both are only read, so that this may be asked in any thread: thousands of servers take a while."""
+def difference(old: Config, new: Config, said: Mapping[str, Servers] | None = None) -> Difference:
+    """All are only read, so that this may be asked in any thread: thousands of servers take a while.
+
+    What was `said` of a group's servers before is told with the same objects where it is the same, which
+    are compared faster.
+    """
     groups = {
         name: settings
         for name, settings in new.server_groups.items()
         if settings != old.server_groups.get(name)
     }
-    return Difference(new, groups, {name: servers_of(settings) for name, settings in groups.items()})
+    servers = {
+        name: _shared(servers_of(settings), (said or {}).get(name, {})) for name, settings in groups.items()
+    }
+    return Difference(new, groups, servers)
 
 
 def servers_of(settings: GroupSettings) -> dict[Address, Wanted]:
@@ -38,3 +45,8 @@ def servers_of(settings: GroupSettings) -> dict[Address, Wanted]:
         for name, server in settings.servers.items()
         if isinstance(server.address, Address)
     }
+
+
+def _shared(servers: Servers, known: Servers) -> Servers:
+    addresses = {address: address for address in known}
+    return {addresses.get(address, address): wanted for address, wanted in servers.items()}

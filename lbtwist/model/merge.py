@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from lbtwist.model.address import Address
@@ -10,6 +11,7 @@ from lbtwist.model.members import Members, Wanted
 from lbtwist.model.registration import Registration
 
 Servers = Mapping[Address, Wanted]
+_LIVE = attrgetter(*Wanted._fields)
 
 
 class Merge(NamedTuple):
@@ -43,22 +45,17 @@ def merge(members: Members, before: Servers, after: Servers, *, back: bool = Fal
                 plan.changed[address] = wanted
         else:
             continue
-        named = members.current(now.name)
-        if named is not None and named.address not in after:
-            leaving[named.address] = named
+        if registration is None or now.name != registration.name:
+            named = members.current(now.name)
+            if named is not None and named.address not in after:
+                leaving[named.address] = named
     plan.leaving.extend(leaving.values())
     return plan
 
 
 def wanted_of(registration: Registration) -> Wanted:
     """What a registration is at present."""
-    return Wanted(
-        registration.name,
-        registration.weight,
-        registration.max_connections,
-        registration.backup,
-        registration.zone,
-    )
+    return Wanted._make(_LIVE(registration))
 
 
 def overlaid(live: Wanted, was: Wanted | None, now: Wanted) -> Wanted:

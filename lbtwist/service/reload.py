@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.logger import Logger
 
 from lbtwist.errors import ConfigurationError, Refused
-from lbtwist.model.config import Part
+from lbtwist.model.config import Config, Part
 from lbtwist.model.config.changes import Changes
 from lbtwist.model.config.words import dotted
 from lbtwist.model.difference import Difference, difference
@@ -140,7 +140,7 @@ def edited(balancer: LoadBalancer, edit: LiveEdit) -> tuple[Changes, Difference]
     ConfigurationError, and Refused. Only who has the turn may ask this."""
     changes = balancer.live.edited(balancer.parts, edit)
     config = balancer.live.with_changes(balancer.filed, balancer.parts, changes)
-    return changes, difference(balancer.config, config)
+    return changes, _difference(balancer, config)
 
 
 def followed(balancer: LoadBalancer, loaded: Loaded) -> Followed:
@@ -149,7 +149,13 @@ def followed(balancer: LoadBalancer, loaded: Loaded) -> Followed:
     live, parts = balancer.live, parts_of(*loaded)
     left = Survivors({}, [*live.changes]) if _wins(loaded) else live.surviving(balancer.parts, parts)
     config = live.with_changes(loaded.config, parts, left.changes)
-    return Followed(difference(balancer.config, config), parts, left)
+    return Followed(_difference(balancer, config), parts, left)
+
+
+def _difference(balancer: LoadBalancer, config: Config) -> Difference:
+    """From what is in force."""
+    said = {name: group.said for name, group in balancer.groups.items()}
+    return difference(balancer.config, config, said)
 
 
 def _wins(loaded: Loaded) -> bool:

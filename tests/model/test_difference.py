@@ -35,3 +35,12 @@ def test_of_a_group_that_is_new_or_has_other_settings_the_servers_with_an_addres
 
 def test_a_group_that_is_named_no_more_is_not_told() -> None:
     assert difference(config(APP + API), config(API)).groups == {}
+
+
+def test_an_address_of_which_something_was_said_before_is_the_same_object() -> None:
+    """Thousands of them are compared while traffic waits."""
+    known = Address("10.0.0.1", 80)
+    said = {"app": {known: Wanted("other", 1)}}
+    told = difference(config(API), config(APP), said).servers["app"]
+    assert [address is known for address in told] == [True]
+    assert told == difference(config(API), config(APP)).servers["app"]
