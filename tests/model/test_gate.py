@@ -57,6 +57,12 @@ def test_where_nothing_is_said_nothing_is_judged() -> None:
     assert end(gate) is None
 
 
+def test_before_it_is_told_what_to_judge_by_all_come_in() -> None:
+    gate = Gate()
+    assert not gate.judges
+    assert end(gate) is None
+
+
 def test_a_client_has_so_many_connections() -> None:
     gate = gate_with(max_connections_per_client=2)
     for _ in range(2):
@@ -81,6 +87,7 @@ def test_all_clients_make_so_many() -> None:
     gate = gate_with(total_rate=Rate(10.0, 2))
     ends = [end(gate, f"10.0.0.{number}") for number in range(3)]
     assert ends == [None, None, End.TOTAL_RATE]
+    assert gate.judge("10.0.0.3", NOW + 0.025) == (End.TOTAL_RATE, 0.075)
 
 
 def test_who_is_refused_takes_no_token() -> None:
@@ -115,6 +122,16 @@ def test_a_rate_that_is_changed_begins_with_full_buckets() -> None:
     assert end(gate) is None
     gate.follow(policy(), tuple)
     assert not gate.judges
+
+
+def test_the_rate_of_all_stands_until_it_is_changed() -> None:
+    gate = gate_with(total_rate=Rate(1.0))
+    assert end(gate) is None
+    gate.follow(policy(total_rate=Rate(1.0)), tuple)
+    assert end(gate) is End.TOTAL_RATE
+    gate.follow(policy(), tuple)
+    assert not gate.judges
+    assert end(gate) is None
 
 
 def test_who_is_connected_when_a_limit_is_set_counts() -> None:
