@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
+from OpenSSL import SSL
 from twisted.internet.interfaces import IHalfCloseableProtocol, IProtocol
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from lbtwist.net.sending import half_closeable_of
+from lbtwist.net.sending import half_closeable_of, queued
 from lbtwist.net.transport import DONE
+
+MAX_ANSWERS = 64 * 1024
+"""Bytes that TLS itself has answered to a peer that takes none of them."""
+_AT_ONCE = 32 * 1024
+"""Bytes asked of OpenSSL at a time: a record has 16 KiB."""
+_RECORDS = 1.01
+"""What data grow by, at most, when they are records of 16 KiB."""
 
 
 @implementer(IHalfCloseableProtocol)
@@ -23,10 +31,15 @@ class TLSTransport(TLSMemoryBIOProtocol):
 
     close_notify from the peer is the end of both directions, ConnectionDone. An end without it is
     ConnectionLost: what came before may not be all.
+
+    What is written at once is passed on at once: Twisted would pass each record of 16 KiB on by itself, and
+    each would be a system call.
     """
 
     transport: Any
     _shut = False
+    _answers = 0
+    """Bytes since the peer has last taken all."""
 
     @property
     def protocol(self) -> IProtocol:
@@ -88,6 +101,44 @@ class TLSTransport(TLSMemoryBIOProtocol):
         super()._tlsShutdownFinished(reason)
         if reason is None:
             self._reason = DONE
+
+    def _write(self, data: bytes) -> None:
+        if self._lostTLSConnection:
+            return
+        view, sent = memoryview(data), 0
+        try:
+            while sent < len(data):
+                sent += self._tlsConnection.send(view[sent:])  # a record
+        except SSL.WantReadError:
+            self._bufferedWrite(data[sent:])
+        except SSL.Error:
+            self._tlsShutdownFinished(Failure())
+            return
+        self._flush(max(_AT_ONCE, int(len(data) * _RECORDS)))
+
+    def _flushSendBIO(self) -> None:
+        """What TLS itself has to say. A peer could have it say much, by requests to change keys, and read
+        nothing: of that there would be no end."""
+        size = self._flush(_AT_ONCE)
+        if not queued(self.transport):
+            self._answers = 0
+        elif (answers := self._answers + size) > MAX_ANSWERS:
+            self.abortConnection()
+        else:
+            self._answers = answers
+
+    def _flush(self, at_once: int) -> int:
+        """Pass on all that is encrypted, so much in a piece. Returns how many bytes."""
+        flushed = 0
+        while True:
+            try:
+                encrypted = self._tlsConnection.bio_read(at_once)
+            except SSL.WantReadError:
+                return flushed
+            self.transport.write(encrypted)
+            flushed += len(encrypted)
+            if len(encrypted) < at_once:
+                return flushed
 
     def _end_tls(self) -> None:
         if not self._shut:

@@ -7,11 +7,15 @@ from typing import Any, cast
 import pytest
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import IHalfCloseableProtocol
+from twisted.internet.testing import StringTransport
 
 from lbtwist.model.server_tls import ServerTLS
+from lbtwist.net.tls import transport as tls_transport
+from lbtwist.net.tls.transport import MAX_ANSWERS
 from tests.certificates import Issued, authority, issue
 from tests.net.recorder import HalfCloseable, Recorder
-from tests.net.tls.peers import SERVER, Ground
+from tests.net.tls.key_updates import Updating
+from tests.net.tls.peers import SERVER, Ground, served
 
 BLOCK = bytes(range(256)) * 1024
 
@@ -177,3 +181,39 @@ def test_protocols_without_half_closes_are_told_of_none(ours: Issued) -> None:
     ground.near.transport.loseWriteConnection()
     ground.settle()
     assert plain.events == ["lost"]
+
+
+def test_what_is_written_at_once_is_passed_on_at_once(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lower, passed = below(ground.near), list[bytes]()
+    write = lower.write
+    monkeypatch.setattr(lower, "write", passed.append)
+    ground.near.transport.write(BLOCK)
+    ground.near.transport.write(b"little")
+    assert len(passed) == 2
+    for each in passed:
+        write(each)
+    ground.settle()
+    assert bytes(ground.far.received) == BLOCK + b"little"
+
+
+REQUESTS = MAX_ANSWERS // 20
+"""Requests for new keys whose answers, of more than 20 bytes, are more than there may be."""
+
+
+@pytest.mark.parametrize(("waiting", "aborted"), [(0, False), (1, True)], ids=["reads", "does not read"])
+def test_a_peer_that_reads_no_answer_of_tls_is_reset(
+    waiting: int, aborted: bool, ours: Issued, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tls_transport, "queued", lambda transport: waiting)
+    peer, end, lower = Updating(), HalfCloseable(), StringTransport()
+    transport = served(issue(ours, [SERVER.name]).options(), end)
+    transport.makeConnection(lower)
+    transport.dataReceived(peer.shake_hands())
+    transport.dataReceived(peer.shake_hands(lower.value()))
+    lower.clear()
+    for request in peer.requests(REQUESTS):
+        transport.dataReceived(request)
+    assert lower.disconnected is aborted
+    assert (len(lower.value()) <= MAX_ANSWERS) is aborted
