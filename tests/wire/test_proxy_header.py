@@ -78,6 +78,7 @@ GOOD: dict[bytes, Ends | None] = {
     binary(0x21, BLOCK6): IPV6,
     binary(0x31, BLOCK_UNIX): Ends(Address("/run/a"), Address("\0abstract")),
     binary(0x31, struct.pack("108s108s", b"/a\0b", b"")): Ends(Address("/a"), Address("")),
+    binary(0x31, struct.pack("108s108s", b"/run/\xff", b"\0X")): Ends(Address("/run/\udcff"), Address("\0X")),
     binary(0x11, BLOCK4 + tlv(0xE0, b"anything") + tlv(0x04, b"")): IPV4,
     summed(0x11, BLOCK4): IPV4,
     summed(0x21, BLOCK6): IPV6,
@@ -236,3 +237,16 @@ def test_the_headers_that_we_write() -> None:
     assert proxy_header(2, IPV6) == binary(0x21, BLOCK6)
     scoped = Ends(Address("fe80::1%eth0", 5), IPV6.destination)
     assert proxy_header(1, scoped) == b"PROXY TCP6 fe80::1 2001:db8::11 5 443\r\n"
+
+
+def test_a_path_is_written_byte_by_byte() -> None:
+    """A file's name is any bytes, not only UTF-8."""
+    ends = Ends(Address("/run/\udcff"), Address("\0X"))
+    assert proxy_header(2, ends) == binary(0x31, struct.pack("108s108s", b"/run/\xff", b"\0X"))
+
+
+def test_an_ipv4_address_beside_an_ipv6_address_is_written_as_one() -> None:
+    ends = Ends(IPV4.source, IPV6.destination)
+    assert outcome([proxy_header(1, ends)]) == (ends, b"")
+    mapped = bytes(10) + b"\xff\xff" + BLOCK4[:4]
+    assert proxy_header(2, ends) == binary(0x21, mapped + BLOCK6[16:])
