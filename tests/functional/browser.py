@@ -39,8 +39,12 @@ PATIENCE = 20.0
 class Browser:
     """A browser with one tab, which notes what the page complains of."""
 
-    def __init__(self, directory: Path, width: int = 1280, height: int = 900, *, dark: bool = False) -> None:
+    def __init__(
+        self, directory: Path, width: int = 1280, height: int = 900, *, dark: bool = False, option: str = ""
+    ) -> None:
+        """With `option` it is started besides."""
         self.complaints: list[str] = []
+        self._options = [*OPTIONS, option] if option else OPTIONS
         self._profile = directory / "chromium"
         self._size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
         self._scheme = "dark" if dark else "light"
@@ -51,7 +55,7 @@ class Browser:
         assert CHROMIUM is not None
         self._profile.mkdir(parents=True)
         self._process = subprocess.Popen(
-            [CHROMIUM, *OPTIONS, f"--user-data-dir={self._profile}", "about:blank"],
+            [CHROMIUM, *self._options, f"--user-data-dir={self._profile}", "about:blank"],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -37,7 +37,7 @@ PAGE = """<!DOCTYPE html>
 onload = () => {{
     const loaded = [...document.images].filter(image => image.naturalWidth).length;
     const heard = [];
-    const socket = new WebSocket(`ws://${{location.host}}/websocket`);
+    const socket = new WebSocket(`${{location.origin.replace("http", "ws")}}/websocket`);
     socket.onopen = () => socket.send("1");
     socket.onmessage = message => {{
         heard.push(message.data);

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import shutil
 import signal
 import socket
 import ssl
 import subprocess
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
 import websocket
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tests.certificates import DAY, Issued, authority, issue
 from tests.functional.balancer import Balancer, app
+from tests.functional.browser import CHROMIUM, Browser
 from tests.functional.http_harness import Worker, curl, http_app, workers
 from tests.functional.peers import Address, Server
 from tests.functional.process import PATIENCE, run
@@ -27,6 +31,7 @@ pytestmark = pytest.mark.functional
 MANY = 60
 """Connections that live while certificates are renewed."""
 FLOOD = 150
+PICTURES = 20
 GREETING = b"hello, this is ecs01\n"
 
 needs_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
@@ -133,6 +138,30 @@ def test_a_websocket_over_tls_is_cut_with_close_frames(tmp_path: Path, site: Sit
         opcode, frame = client.recv_data()
         assert (opcode, frame[:2]) == (websocket.ABNF.OPCODE_CLOSE, (1001).to_bytes(2, "big"))
         client.shutdown()
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
+def test_chromium_loads_a_page_and_talks_over_a_websocket(tmp_path: Path, site: Site, worker: Worker) -> None:
+    """It knows of no authority but ours by the hash of our key."""
+    known = f"--ignore-certificate-errors-spki-list={spki(site.first)}"
+    with Balancer(tmp_path, https(site, worker)) as lb, Browser(tmp_path, option=known) as browser:
+        browser.open(f"https://localhost:{lb.address[1]}/page/{PICTURES}")
+        report = f"/report?loaded={PICTURES}&heard=3"
+        eventually(lambda: report in {each.target for each in worker.requests}, PATIENCE)
+        assert browser.read("location.protocol") == "https:"
+        (talk,) = (row for row in lb.ask("connections") if row["protocol"] == "websocket")
+        assert talk["path"] == "/websocket"
+        renewed = site.issue("first", "localhost")
+        lb.ask("reload", "certificates")
+        assert renewed.pem != site.first.pem
+        (same,) = (row for row in lb.ask("connections") if row["protocol"] == "websocket")
+        assert same["id"] == talk["id"], "a renewal has touched it"
+
+
+def spki(issued: Issued) -> str:
+    """The hash of its public key, as chromium takes it."""
+    public = issued.key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return b64encode(hashlib.sha256(public).digest()).decode()
 
 
 def test_python_over_tls_and_what_each_end_sees(
