@@ -40,7 +40,7 @@ from lbtwist.net.sockets import ListeningSockets
 from lbtwist.service.capacity import capacity, pipe_limit
 from lbtwist.service.certificates import read_tls
 from lbtwist.service.cookie_secret import CookieSecret
-from lbtwist.service.draining import Drains, RunningDrain
+from lbtwist.service.draining import Drains
 from lbtwist.service.events import Events
 from lbtwist.service.group import ServerGroup, Surroundings
 from lbtwist.service.lame_duck import LameDuck
@@ -49,6 +49,7 @@ from lbtwist.service.live import LiveEdit, LiveSettings, is_written, parts_of
 from lbtwist.service.loading import judge
 from lbtwist.service.makers import Makers, make_scheduler, makers
 from lbtwist.service.reloads import Reloads
+from lbtwist.service.running_drain import RunningDrain
 from lbtwist.service.shares import Shares
 from lbtwist.service.unfiled import IFiling, Unfiled
 from lbtwist.service.unserved import Unserved

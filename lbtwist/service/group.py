@@ -23,7 +23,7 @@ from lbtwist.model.registration import Admin, Membership, Origin, Registration
 from lbtwist.model.server_tls import ServerTLS
 from lbtwist.model.state.intent import with_free_names, with_names_of
 from lbtwist.service.discovery import Discovery
-from lbtwist.service.draining import Drains, RunningDrain
+from lbtwist.service.draining import Drains
 from lbtwist.service.following import Following
 from lbtwist.service.group_health import GroupHealth
 from lbtwist.service.inherited import Inherited, InheritedServer
@@ -34,6 +34,7 @@ from lbtwist.service.publication import Publication
 from lbtwist.service.recollection import Recollection
 from lbtwist.service.returning import Returning
 from lbtwist.service.roll import Roll
+from lbtwist.service.running_drain import RunningDrain
 
 _CHECKS = Because("health check")
 _NOBODY = Because("")

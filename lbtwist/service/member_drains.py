@@ -11,7 +11,8 @@ from lbtwist.model.drain import Because, Cause, Drain, State
 from lbtwist.model.plane import Scope
 from lbtwist.model.receipt import Receipt
 from lbtwist.model.registration import Registration
-from lbtwist.service.draining import Drains, RunningDrain
+from lbtwist.service.draining import Drains
+from lbtwist.service.running_drain import RunningDrain
 
 
 class MemberDrains:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lbtwist.service.balancer import LoadBalancer
-from lbtwist.service.draining import RunningDrain
+from lbtwist.service.running_drain import RunningDrain
 from lbtwist.status.families import Family, Kind, Reading
 
 DRAIN = ("subject", "number")

@@ -13,9 +13,9 @@ from twisted.internet.defer import Deferred, succeed
 from lbtwist.errors import Refused
 from lbtwist.model.drain import NEVER, Cause, State
 from lbtwist.model.registration import Admin, Registration
-from lbtwist.service.draining import RunningDrain
 from lbtwist.service.loading import Loaded
 from lbtwist.service.reload import Reloader
+from lbtwist.service.running_drain import RunningDrain
 from lbtwist.service.verbs import membership, taking_out
 from tests.functional.scale import scaled
 from tests.service.bench import Bench, config, pass_time

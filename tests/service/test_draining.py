@@ -16,7 +16,8 @@ from lbtwist.model.address import Address
 from lbtwist.model.drain import NEVER, Because, Cause, State
 from lbtwist.model.plane import EVERYTHING, Ending, Member, Scope
 from lbtwist.model.receipt import Receipt
-from lbtwist.service.draining import KEPT_RECEIPTS, Drains, RunningDrain
+from lbtwist.service.draining import KEPT_RECEIPTS, Drains
+from lbtwist.service.running_drain import RunningDrain
 from tests.service.bench import WALL
 from tests.service.fakes import FakeConnection, FakeDataPlane
 

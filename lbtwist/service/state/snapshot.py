@@ -15,8 +15,8 @@ from lbtwist.model.registration import Admin, Registration
 from lbtwist.model.state.document import State
 from lbtwist.model.state.intent import Intent
 from lbtwist.service.balancer import LoadBalancer
-from lbtwist.service.draining import RunningDrain
 from lbtwist.service.group import ServerGroup
+from lbtwist.service.running_drain import RunningDrain
 from lbtwist.service.state.settings import settings_of
 
 

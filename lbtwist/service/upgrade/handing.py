@@ -22,9 +22,9 @@ from lbtwist.net.generations import Generations
 from lbtwist.net.mirror import Mirror
 from lbtwist.net.reporting import Reporting
 from lbtwist.service.balancer import LoadBalancer
-from lbtwist.service.draining import RunningDrain
 from lbtwist.service.group import ServerGroup
 from lbtwist.service.listener import Listener
+from lbtwist.service.running_drain import RunningDrain
 from lbtwist.service.upgrade.inheritance import OLDER
 
 

@@ -11,10 +11,10 @@ from lbtwist.model.plane import ConnectionView
 from lbtwist.model.receipt import Receipt
 from lbtwist.model.registration import Registration
 from lbtwist.service.balancer import LoadBalancer
-from lbtwist.service.draining import RunningDrain
 from lbtwist.service.group import ServerGroup
 from lbtwist.service.listener import Listener
 from lbtwist.service.named import NamedServer
+from lbtwist.service.running_drain import RunningDrain
 from lbtwist.service.verbs.verb import Exit, Result
 
 Row = dict[str, Any]

@@ -12,8 +12,8 @@ from lbtwist.model.plane import EVERYTHING
 from lbtwist.model.reference import parse_reference
 from lbtwist.model.registration import Admin, Origin, Registration
 from lbtwist.service.balancer import LoadBalancer
-from lbtwist.service.draining import RunningDrain
 from lbtwist.service.group import ServerGroup
+from lbtwist.service.running_drain import RunningDrain
 from lbtwist.service.verbs import preview, rows
 from lbtwist.service.verbs.choosing import Found, find, in_groups
 from lbtwist.service.verbs.verb import Call, Kind, Parameter, Result, Role, Verb

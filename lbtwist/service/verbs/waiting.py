@@ -14,7 +14,7 @@ from lbtwist.model.receipt import Receipt
 from lbtwist.model.reference import Reference, parse_reference
 from lbtwist.model.registration import Admin
 from lbtwist.service.balancer import LoadBalancer
-from lbtwist.service.draining import RunningDrain
+from lbtwist.service.running_drain import RunningDrain
 from lbtwist.service.verbs import rows
 from lbtwist.service.verbs.choosing import Found
 from lbtwist.service.verbs.verb import Call, Exit, Kind, Parameter, Progress, Result, Role, Verb
