@@ -42,7 +42,7 @@ from lbtwist.service.certificates import read_tls
 from lbtwist.service.cookie_secret import CookieSecret
 from lbtwist.service.draining import Drains
 from lbtwist.service.events import Events
-from lbtwist.service.group import ServerGroup, Surroundings
+from lbtwist.service.group import ServerGroup
 from lbtwist.service.lame_duck import LameDuck
 from lbtwist.service.listener import Listener
 from lbtwist.service.live import LiveEdit, LiveSettings, is_written, parts_of
@@ -51,6 +51,7 @@ from lbtwist.service.makers import Makers, make_scheduler, makers
 from lbtwist.service.reloads import Reloads
 from lbtwist.service.running_drain import RunningDrain
 from lbtwist.service.shares import Shares
+from lbtwist.service.surroundings import Surroundings
 from lbtwist.service.unfiled import IFiling, Unfiled
 from lbtwist.service.unserved import Unserved
 
@@ -167,6 +168,8 @@ class LoadBalancer(MultiService):
         """Goes on with the access log in the file that is at its path now."""
         self.dropped_lines: Callable[[], int] = lambda: 0
         """How many lines of the access log were never written."""
+        self.log_problem: Callable[[], str] = str
+        """Why lines are dropped now, in one line; empty while none are."""
         self.host_key: Callable[[], str] = str
         """The fingerprint of the console's host key; empty where there is no console."""
         self._lame_duck = LameDuck(clock)

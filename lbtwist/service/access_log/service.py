@@ -40,6 +40,7 @@ class AccessLog(Service):
         balancer.plane.log_access(self.writer)
         balancer.reopen_logs = self.writer.reopen
         balancer.dropped_lines = lambda: self.writer.dropped
+        balancer.log_problem = lambda: self.writer.problem
 
     def startService(self) -> None:
         super().startService()

@@ -64,6 +64,13 @@ class Writer:
         self._beat = LoopingCall(self.flush)
         self._beat.clock = clock
 
+    @property
+    def problem(self) -> str:
+        """Why lines are dropped, in one line; empty while none are."""
+        if not self._problem:
+            return ""
+        return f"access log {self._file.path}: {self._problem}; {self._lost} lines were dropped"
+
     def over(self, record: Access) -> None:
         """IAccessObserver."""
         self._records.append(record)

@@ -41,7 +41,11 @@ def facts(balancer: LoadBalancer) -> rows.Row:
         "state": "leaving" if balancer.leaving else "running",
         "uptime": round(balancer.clock.seconds() - balancer.started),
         "connections": balancer.plane.tally(EVERYTHING).live,
-        "problems": [*balancer.problems, *balancer.state_problems, *filter(None, [balancer.budget.problem])],
+        "problems": [
+            *balancer.problems,
+            *balancer.state_problems,
+            *filter(None, [balancer.budget.problem, balancer.log_problem()]),
+        ],
         "live_changes": [dotted(path) for path in {**balancer.live.changes, **doings(balancer)}],
     }
 

@@ -144,11 +144,14 @@ def test_a_full_disk_is_told_once_and_its_lines_are_counted(
         bench.clock.advance(INTERVAL)
     assert bench.writer.dropped == 6
     assert warned == ["access log /var/log/access.log: no space left on device; lines are dropped"]
+    told = "access log /var/log/access.log: no space left on device; 6 lines were dropped"
+    assert bench.writer.problem == told
     bench.file.outcome = None
     bench.over()
     bench.clock.advance(INTERVAL)
     assert bench.numbers == [7]
     assert warned[1:] == ["access log /var/log/access.log: it is written again; 6 lines were dropped"]
+    assert bench.writer.problem == ""
     bench.file.outcome = Outcome(1, "no space left on device")
     bench.over()
     bench.clock.advance(INTERVAL)

@@ -304,11 +304,12 @@ def test_the_status_is_one_screen_of_everything(bench: Bench) -> None:
     bench.connect("app/ecs01#2")
     taking_out.remove(bench.call(), ["app/ecs01"])
     bench.balancer.problems = ("lb.toml: no",)
+    bench.balancer.log_problem = lambda: "access log: no space"
     bench.clock.advance(61.4)
     screen = data(looking.status(bench.call()))
     assert (screen["name"], screen["region"], screen["zone"]) == ("edge", "north", "")
     assert (screen["version"], screen["uptime"], screen["state"]) == (lbtwist.__version__, 61, "running")
-    assert (screen["connections"], screen["problems"]) == (1, ["lb.toml: no"])
+    assert (screen["connections"], screen["problems"]) == (1, ["lb.toml: no", "access log: no space"])
     assert [len(screen[table]) for table in ("listeners", "groups", "servers", "drains")] == [1, 2, 3, 1]
     assert tuple(screen["servers"][0]) == rows.SERVER_COLUMNS
 
