@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lbtwist.model.address import Address, parse_address, parse_port
+from lbtwist.model.address import Address, parse_address, parse_ipv4, parse_ipv6, parse_port
 
 PORTS = st.integers(1, 65535)
 
@@ -92,6 +93,26 @@ def test_ipv6_stands_in_brackets_even_where_the_group_has_the_port() -> None:
     """`2001:db8::1:8080` without brackets is an address by itself: guessing would be wrong half the time."""
     with pytest.raises(ValueError, match="stands in brackets"):
         parse_address("2001:db8::1:8080", 80)
+    for other in ("10.0.0.1]:80", "[::1", "[::1]80"):
+        with pytest.raises(ValueError, match=r"unix:/path$"):
+            parse_address(other, 80)
+
+
+@pytest.mark.parametrize(
+    ("parse", "text", "kind"), [(parse_ipv4, "10.0.0.256", "IPv4"), (parse_ipv6, "1::2::3", "IPv6")]
+)
+def test_half_an_address_is_refused_by_what_it_is(parse: Callable[[str], str], text: str, kind: str) -> None:
+    with pytest.raises(ValueError, match=f"^'{text}' is not an {kind} address$"):
+        parse(text)
+
+
+def test_the_refusal_of_many_servers_at_once_repeats_it() -> None:
+    with pytest.raises(ValueError, match=r"^'224\.0\.0\.1:80' is not the address of one server: "):
+        parse_address("224.0.0.1:80")
+
+
+def test_the_last_port() -> None:
+    assert (parse_port("65535"), parse_port("1"), parse_port("0", lowest=0)) == (65535, 1, 0)
 
 
 def test_longest_unix_path_is_107_bytes() -> None:

@@ -187,7 +187,9 @@ def test_rule_64_the_receipt_is_in_the_name_of_the_strongest_cause() -> None:
 
 
 def test_rule_80_the_times_of_a_receipt_are_the_start_and_what_the_monotonic_clock_measured() -> None:
-    receipt = drain(deadline=330.0, cause=Cause.OPERATOR).receipt(Tally(), 12.5)
+    drained = drain(deadline=430.0, cause=Cause.OPERATOR)
+    drained.started = 100.0
+    receipt = drained.receipt(Tally(), 112.5)
     assert (receipt.start, receipt.end) == (1_700_000_000.0, 1_700_000_012.5)
     assert (receipt.deadline, receipt.seconds) == (1_700_000_330.0, 12.5)
 
@@ -214,5 +216,16 @@ def test_rule_64_connections_at_the_start_are_finished_and_cut_and_kept(
 def test_rule_29_one_that_is_about_further_connections_counts_them_from_then_on() -> None:
     drained = drain()
     drained.widen(Scope.registration(7, 9), drained.before + Tally(live=2, total=2))
+    assert drained.scope == Scope.registration(7, 9)
     receipt = drained.receipt(Tally(live=1, total=12, cut=2, received=100, sent=1000), 1.0)
     assert (receipt.connections, receipt.finished, receipt.cut, receipt.kept) == (5, 4, 0, 1)
+
+
+def test_rule_64_one_that_is_about_less_goes_on_telling_what_it_was_about() -> None:
+    drained = drain()
+    drained.widen(Scope.registration(7, 9), drained.before + Tally(live=2, total=5, received=50))
+    drained.narrow(9, Tally(total=6, cut=1, received=70))
+    assert drained.scope == Scope.registration(7)
+    receipt = drained.receipt(Tally(total=10, cut=3, received=110, sent=1000), 1.0)
+    assert (receipt.connections, receipt.finished, receipt.cut, receipt.kept) == (6, 4, 2, 0)
+    assert receipt.bytes_moved == 30

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,6 +16,7 @@ TCP, UNIX, TWISTED = EndpointKind.TCP, EndpointKind.UNIX, EndpointKind.TWISTED
     [
         (8080, Endpoint(TCP, ":8080", None, 8080)),
         (0, Endpoint(TCP, ":0", None, 0)),
+        (65535, Endpoint(TCP, ":65535", None, 65535)),
         ("8080", Endpoint(TCP, ":8080", None, 8080)),
         (":8080", Endpoint(TCP, ":8080", None, 8080)),
         ("10.0.0.1:80", Endpoint(TCP, "10.0.0.1:80", "10.0.0.1", 80)),
@@ -28,6 +31,11 @@ TCP, UNIX, TWISTED = EndpointKind.TCP, EndpointKind.UNIX, EndpointKind.TWISTED
             Endpoint(TWISTED, "tcp:port=80:interface=127.0.0.1", "127.0.0.1", 80),
         ),
         (r"tcp6:80:interface=\:\:1", Endpoint(TWISTED, r"tcp6:80:interface=\:\:1", "::1", 80)),
+        (r"tcp6:80:interface=0\:\:1", Endpoint(TWISTED, r"tcp6:80:interface=0\:\:1", "::1", 80)),
+        ("tcp6:80", Endpoint(TWISTED, "tcp6:80", "::", 80)),
+        ("tcp:0", Endpoint(TWISTED, "tcp:0", "0.0.0.0", 0)),
+        ("tcp:80:backlog=a=b", Endpoint(TWISTED, "tcp:80:backlog=a=b", "0.0.0.0", 80)),
+        ("unix:address=/run/a=b:mode=660", Endpoint(TWISTED, "unix:address=/run/a=b:mode=660", "/run/a=b")),
         ("tls:/etc/certs", Endpoint(TWISTED, "tls:/etc/certs", "::", 443)),
         ("systemd:domain=INET:name=web", Endpoint(TWISTED, "systemd:domain=INET:name=web")),
         ("onion:80", Endpoint(TWISTED, "onion:80")),
@@ -82,8 +90,34 @@ def test_a_name_is_told_to_be_no_address() -> None:
         parse_endpoint("localhost:80")
 
 
+@pytest.mark.parametrize("value", [80.5, "10.0.0.256:80", "[::g]:80"])
+def test_what_is_none_is_repeated_beside_the_forms_alone(value: object) -> None:
+    with pytest.raises(
+        ValueError, match=rf"^{re.escape(repr(value))} is not an endpoint: .* endpoint string$"
+    ):
+        parse_endpoint(value)
+
+
+def test_a_port_that_is_none_is_repeated() -> None:
+    with pytest.raises(ValueError, match=r"^port 65536 is not in 0–65535$"):
+        parse_endpoint(65536)
+
+
+@pytest.mark.parametrize("text", ["tcp:interface=127.0.0.1", "tcp6:interface=a"])
+def test_a_port_is_needed_but_for_tls(text: str) -> None:
+    with pytest.raises(ValueError, match=r"^port '' is not in 0–65535$"):
+        parse_endpoint(text)
+
+
+def test_a_socket_needs_a_path() -> None:
+    with pytest.raises(ValueError, match=r"^'unix:' is not unix:/path "):
+        parse_endpoint("unix:mode=660")
+
+
 def test_haproxy_is_refused_because_it_loses_headers() -> None:
-    with pytest.raises(ValueError, match="drops a header that comes in two segments"):
+    with pytest.raises(
+        ValueError, match=r"^'haproxy:tcp:8080': .* drops a header that comes in two segments"
+    ):
         parse_endpoint("haproxy:tcp:8080")
 
 

@@ -71,10 +71,15 @@ def test_what_would_be_taken_for_an_address_is_no_name(name: str) -> None:
             parse(name)
 
 
+def test_what_is_no_name_is_repeated_beside_one_without_a_port() -> None:
+    with pytest.raises(ValueError, match=r"^'a_b' is not the name of a host, as app1\.internal$"):
+        parse_host("a_b")
+
+
 def test_a_name_has_at_most_253_characters() -> None:
     longest = ".".join(["a" * 49] * 5) + ".com"
     assert len(longest) == 253
-    assert parse_host(longest) == longest
+    assert (parse_host(longest), parse_domain(longest)) == (longest, longest)
     with pytest.raises(ValueError, match="not the name"):
         parse_host("a" + longest)
 

@@ -16,6 +16,12 @@ TABLE = NameTable(
 )
 
 
+def test_two_certificates_for_one_name_and_none_at_all() -> None:
+    table = NameTable([[], ["a.example"], ["A.example", "B.example"]])
+    assert [table.find(name) for name in ("a.example", "b.example", "c.example")] == [1, 2, 0]
+    assert NameTable([]).find("a.example") == 0
+
+
 @pytest.mark.parametrize(
     ("name", "index"),
     [

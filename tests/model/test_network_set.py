@@ -64,3 +64,13 @@ def test_it_is_right_about_ten_thousand() -> None:
     for number in (0, 1, 4_999, 9_998, 9_999):
         first = IPv4Address(0x0A000000 + 32 * number)
         assert [str(first + n) in found for n in (-1, 0, 15, 16)] == [False, True, True, False]
+
+
+def test_networks_that_are_within_others_or_beside_them() -> None:
+    found = NetworkSet(
+        map(ip_network, ["10.1.0.0/16", "10.0.0.0/8", "10.255.0.0/16", "11.0.0.0/8", "9.0.0.0/31"])
+    )
+    for inside in ("9.0.0.1", "10.0.0.0", "10.2.0.0", "10.255.255.255", "11.0.0.0", "11.255.255.255"):
+        assert inside in found
+    for outside in ("8.255.255.255", "9.0.0.2", "9.255.255.255", "12.0.0.0"):
+        assert outside not in found

@@ -37,6 +37,15 @@ def test_who_is_there_when_it_begins_is_counted() -> None:
     assert (counts.counting, len(counts)) == (False, 0)
 
 
+def test_who_leaves_with_others_there_is_one_less() -> None:
+    counts = PerClient()
+    counts.begin(["10.0.0.1"] * 3)
+    for left in (2, 1, 0):
+        counts.leave("10.0.0.1")
+        assert counts.of("10.0.0.1") == left
+    assert len(counts) == 0
+
+
 def test_who_has_no_address_is_not_counted() -> None:
     counts = PerClient()
     counts.begin(())

@@ -27,6 +27,7 @@ PATHS = st.lists(SEGMENTS, max_size=4).map(lambda segments: b"/" + b"/".join(seg
         (b"*.example.com", b"example.com", False),
         (b"*.example.com", b".example.com", False),
         (b"*.example.com", b"aexample.com", False),
+        (b"*.example.com", b"aaexample.com", False),
         (b"*.example.com", b"a.example.com.evil", False),
     ],
 )
@@ -126,3 +127,9 @@ def test_paths_are_routed_on_where_a_rule_has_a_prefix() -> None:
     assert climbs([Rule(host=b"a"), Rule(path_prefix=b"/")])
     assert not climbs([Rule(host=b"a"), Rule()])
     assert not climbs([])
+
+
+def test_a_request_goes_by_the_first_rule_that_it_meets_or_by_none() -> None:
+    rules = [Rule(b"a", b"/x"), Rule(b"a"), Rule(b"", b"/x")]
+    asked = [(b"a", b"/x"), (b"a", b"/y"), (b"b", b"/x"), (b"b", b"/y")]
+    assert [first_match(rules, *each) for each in asked] == [*rules, None]

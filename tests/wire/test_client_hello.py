@@ -153,8 +153,10 @@ def test_what_may_still_be_one_is_waited_for(sent: bytes) -> None:
         (BEGINS + b"\xff\xff", f"more than {MAX_HELLO} bytes"),
         (BEGINS + (MAX_HELLO - 4).to_bytes(2, "big"), f"more than {MAX_HELLO} bytes"),
         (records(b"\1\xff\xff\xff"), f"more than {MAX_HELLO} bytes"),
+        (records(b"\1\1\0\0" + bytes(40)), f"more than {MAX_HELLO} bytes"),
         (records(message(b"")), "lengths that do not fit"),
         (records(message(body_without(version=b"\2\0"))), "an unknown version"),
+        (records(message(body_without(version=b"\2\3"))), "an unknown version"),
         (records(message(body_without(session=bytes(33)))), "a session id of more than 32 bytes"),
         (records(message(body_without(ciphers=b""))), "no list of cipher suites"),
         (records(message(body_without(ciphers=b"\0\1\2"))), "no list of cipher suites"),
@@ -234,6 +236,7 @@ def test_what_is_not_asked_about_is_passed_over() -> None:
     assert name_of(hello(*GREASE, WWW)) == b"www.example.com"
     assert read([hello(alpn(b"\x0a\x0a", b"h2"))]) == ClientHello(b"", (b"\x0a\x0a", b"h2"))
     assert read([records(message(body_without()))]) == ClientHello()
+    assert read([records(message(body_without(version=b"\3\1")))]) == ClientHello()
 
 
 @pytest.mark.parametrize("minor", range(5))
