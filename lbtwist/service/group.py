@@ -2,57 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from lbtwist.errors import Refused
-from lbtwist.interfaces import IDataPlane
 from lbtwist.model.address import Address
 from lbtwist.model.config import GroupSettings, Rejoin
 from lbtwist.model.difference import servers_of
 from lbtwist.model.drain import Because, Cause
-from lbtwist.model.hostname import HostName
 from lbtwist.model.members import Choice, Members, Wanted
 from lbtwist.model.merge import Servers, merge
 from lbtwist.model.registration import Admin, Membership, Origin, Registration
 from lbtwist.model.server_tls import ServerTLS
-from lbtwist.model.state.intent import with_free_names, with_names_of
+from lbtwist.model.state.intent import with_names_of
+from lbtwist.service.arrivals import Arrivals
 from lbtwist.service.discovery import Discovery
-from lbtwist.service.draining import Drains
 from lbtwist.service.following import Following
 from lbtwist.service.group_health import GroupHealth
 from lbtwist.service.inherited import Inherited, InheritedServer
-from lbtwist.service.makers import Makers
+from lbtwist.service.interventions import Interventions
 from lbtwist.service.member_drains import MemberDrains
+from lbtwist.service.min_healthy import check_min_healthy, warn_of_too_few
 from lbtwist.service.named import NamedServers
 from lbtwist.service.publication import Publication
 from lbtwist.service.recollection import Recollection
 from lbtwist.service.returning import Returning
 from lbtwist.service.roll import Roll
 from lbtwist.service.running_drain import RunningDrain
+from lbtwist.service.surroundings import Surroundings
 
-_CHECKS = Because("health check")
 _NOBODY = Because("")
-OPERATOR_CAUSES = {Admin.DRAIN: Cause.OPERATOR, Admin.MAINT: Cause.MAINTENANCE}
-
-
-class Surroundings(NamedTuple):
-    """What a group works with."""
-
-    plane: IDataPlane
-    drains: Drains
-    numbers: Iterator[int]
-    clock: IReactorTime
-    makers: Makers
-    check_network: Callable[[Address], None] = lambda address: None
-    """Raises Refused when a server may not be there."""
-    changed: Callable[[], None] = lambda: None
-    """Hears when what operators want may have changed."""
 
 
 class ServerGroup(Service):
@@ -106,11 +88,29 @@ class ServerGroup(Service):
         self.recollection = Recollection(name, self._returning, around.clock)
         """What operators wanted before a restart."""
         self._inherited = Inherited(self.members, self._drains, around.numbers)
+        self._arrivals = Arrivals(
+            settings,
+            self.members,
+            self._roll,
+            self.health,
+            self._publication,
+            self.recollection,
+            self._inherited,
+            around.check_network,
+            self._events,
+        )
+        self._interventions = Interventions(
+            self.members,
+            self._drains,
+            self.health,
+            self._publication,
+            self._returning,
+            self.recollection,
+            self._events,
+            around.changed,
+        )
         self._changed = around.changed
-        self._check_network = around.check_network
         self._emptied: Callable[[], None] | None = None
-        self._beginning: set[str] = set()
-        """Names of servers that begin with the group, those that are not resolved yet."""
 
     @property
     def choice(self) -> Choice:
@@ -147,10 +147,7 @@ class ServerGroup(Service):
     def startService(self) -> None:
         """Register the servers of the settings and publish them, each in the state that it had."""
         super().startService()
-        self._beginning.update(self.settings.servers)
-        coming = self._coming(self._filed, Origin.FILE)
-        self._admit_all(with_free_names(coming, self._filed), Because("file"))
-        self._bring_back()
+        self._arrivals.begin(self._filed)
         self._publication.publish()
         self._following.start(self.settings)
         self._settle()
@@ -174,7 +171,7 @@ class ServerGroup(Service):
         said = {} if retired else self.said
         before, self.settings = self.settings, settings
         self._filed = servers_of(settings) if servers is None else servers
-        self._publication.settings = self._drains.settings = settings
+        self._publication.settings = self._drains.settings = self._arrivals.settings = settings
         self._publication.tls = self._read_tls()
         self.health.change(settings)
         self._following.change(settings, said, anew=retired or settings.discovery != before.discovery)
@@ -211,7 +208,7 @@ class ServerGroup(Service):
         for address, wanted in servers.items():
             self.members.check_free(wanted.name, address)
         self.recollection.note(servers, because)
-        added = self._admit_all(servers, because, rejoin)
+        added = self._arrivals.admit(servers, because, rejoin)
         self._publication.publish()
         self._changed()
         return added
@@ -227,7 +224,7 @@ class ServerGroup(Service):
         seconds, the group's own when None (rule 3), and then they are gone."""
         self._leave(registrations, origin)
         self._publication.publish()
-        self._done_to(registrations, because)
+        self._interventions.note(registrations, because)
         return [self._drains.drain(each, Cause.REMOVAL, because, timeout) for each in registrations]
 
     def inherit(self, servers: Collection[InheritedServer]) -> None:
@@ -258,18 +255,7 @@ class ServerGroup(Service):
     ) -> list[RunningDrain]:
         """Take out of rotation and drain; at the end they are drained and registered (rule 60), or with
         `Admin.MAINT` in maintenance and not checked any more; after `until` seconds ready (rule 61)."""
-        for registration in registrations:
-            if admin is not Admin.MAINT:
-                self.health.begin_anew(registration)
-            registration.admin = _with_maintenance(registration, admin)
-            registration.because = because
-            self._returning.forget(registration)
-            if until is not None:
-                self._returning.schedule(registration, until)
-        self._publication.publish()
-        self._done_to(registrations, because)
-        self.health.begin(registrations)
-        return [self._drains.drain(each, OPERATOR_CAUSES[admin], because, timeout) for each in registrations]
+        return self._interventions.drain(registrations, because, timeout, admin, until)
 
     def ready(self, registration: Registration, because: Because) -> None:
         """Undo `drain` and `maint` at any time, and `remove` while its drain runs (rules 60 and 62).
@@ -277,38 +263,15 @@ class ServerGroup(Service):
         Connections that are still alive stay. Raises Refused when the removal was not a verb's, is
         being cut, or its name or address was taken since.
         """
-        self.check_ready(registration)
-        if not registration.registered:
-            self.members.stay(registration)
-        self._returning.forget(registration)
-        self.health.begin_anew(registration)
-        registration.admin = Admin.READY
-        registration.because = because
-        self._drains.withdraw(registration, Cause.REMOVAL, Cause.MAINTENANCE, Cause.OPERATOR)
-        self.health.begin([registration])
-        self._publication.publish()
-        self._done_to([registration], because)
-        self._events.add("server", registration.label, "back in rotation", because.who)
+        self._interventions.ready(registration, because)
 
     def check_ready(self, registration: Registration) -> None:
         """Raises Refused when `ready` can't bring it back."""
-        if registration.registered:
-            return
-        if registration.removed_by is not Origin.VERB:
-            raise Refused(
-                f"{registration.label} was removed by the {_word(registration.removed_by)}: add it there"
-            )
-        if not self._drains.cancellable(registration):
-            raise Refused(f"{registration.label} is being cut; its removal can't be undone any more")
-        self.members.check_free(registration.name, registration.address)
+        self._interventions.check_ready(registration)
 
     def weigh(self, registration: Registration, weight: int, because: Because = _NOBODY) -> None:
         """Another share of the new connections; 0 gets none and starts no drain."""
-        before, registration.weight = registration.weight, weight
-        self._publication.publish()
-        self._done_to([registration], because)
-        why = f": {because.why}" if because.why else ""
-        self._events.add("server", registration.label, f"weight {weight}, was {before}{why}", because.who)
+        self._interventions.weigh(registration, weight, because)
 
     def amend(self, servers: Mapping[Address, Wanted]) -> None:
         """Other names, weights and limits for registered servers; no connection is touched."""
@@ -324,13 +287,13 @@ class ServerGroup(Service):
         could = self.choice.healthy if fewer else 0
         self._leave(plan.leaving, origin)
         self._roll.amend(plan.changed)
-        coming = self._coming(plan.new, origin)
-        added = self._admit_all(with_names_of(plan.new, coming), because)
+        coming = self._arrivals.coming(plan.new, origin)
+        added = self._arrivals.admit(with_names_of(plan.new, coming), because)
         self._publication.publish()
         self._settle(origin)
         self._changed()
         if could:
-            self._warn_of_too_few(could)
+            warn_of_too_few(self.members, self.settings.min_healthy, could, self.choice.healthy)
         for registration in plan.leaving:
             self._drains.drain(registration, Cause.REMOVAL, because)
         return [
@@ -341,26 +304,7 @@ class ServerGroup(Service):
 
     def check_min_healthy(self, leaving: Sequence[Registration]) -> None:
         """Raises Refused when too few would be left to take new connections (rule 66)."""
-        needed = self.settings.min_healthy.needed(self.members.registered)
-        now = self.members.left_without(())
-        left = self.members.left_without(leaving)
-        if left < min(needed, now):
-            raise Refused(
-                f"{self.name} would be left with {left} of {self.members.registered} servers that take new"
-                f" connections; min_healthy is {self.settings.min_healthy} (--force overrides)"
-            )
-
-    def _warn_of_too_few(self, before: int) -> None:
-        """What a file or a source says is obeyed (rule 66)."""
-        left, registered = self.choice.healthy, self.members.registered
-        if left < min(self.settings.min_healthy.needed(registered), before):
-            self.log.warn(
-                "{group} has {left} of {all} servers left that take new connections; min_healthy is {least}",
-                group=self.name,
-                left=left,
-                all=registered,
-                least=self.settings.min_healthy,
-            )
+        check_min_healthy(self.members, self.settings.min_healthy, leaving)
 
     def when_taking(self, registration: Registration) -> Deferred[None]:
         """Fires when it takes new connections by the rules. Fails with Refused when it is removed before."""
@@ -394,59 +338,12 @@ class ServerGroup(Service):
             self._returning.forget(registration)
         self._roll.leave(registrations, origin)
 
-    def _admit_all(
-        self, servers: Servers, because: Because, rejoin: Rejoin | None = None
-    ) -> list[Registration]:
-        mode = rejoin or self.settings.connection_draining.rejoin
-        added = self._roll.admit(servers, mode)
-        for registration in added:
-            self.recollection.join(registration)
-            self._inherited.join(registration)
-        self._begin_together(added)
-        self.health.begin(added)
-        for registration in added:
-            self.log.info("{server} added by {who}", server=registration.label, who=because.who)
-            self._events.add("server", registration.label, f"added at {registration.address}", because.who)
-        return added
-
-    def _done_to(self, registrations: Sequence[Registration], because: Because) -> None:
-        self.recollection.note((registration.address for registration in registrations), because)
-        self._changed()
-
-    def _coming(self, servers: Servers, origin: Origin) -> Servers:
-        """As they join, by what operators wanted of them before a restart."""
-        return self.recollection.coming(servers, self._host, origin)
-
-    def _host(self, name: str) -> str:
-        """The host by whose name the file gives that server; empty where it does not."""
-        server = self.settings.servers.get(name)
-        return str(server.address) if server and isinstance(server.address, HostName) else ""
-
-    def _bring_back(self) -> None:
-        """Servers that verbs had added; the file's go before them."""
-        for intent in self.recollection.added():
-            assert intent.live is not None
-            try:
-                self._check_network(intent.address)
-                self.members.check_free(intent.live.name, intent.address)
-            except Refused as refused:
-                self.log.warn("{group}: it can't be brought back: {why}", group=self.name, why=refused)
-                self.recollection.note([intent.address], intent.because)
-                continue
-            self._admit_all({intent.address: intent.live}, intent.because)
-
     def _settle(self, origin: Origin = Origin.FILE) -> None:
         """Whoever has not come by now does not come: every name is resolved, or the source has answered."""
         waiting = origin is not Origin.SOURCE if self.discovery else bool(self.named.unresolved())
         if not waiting:
             self.recollection.settle()
             self._inherited.settle()
-
-    def _begin_together(self, added: Sequence[Registration]) -> None:
-        """Those that come when nobody is there, or that the group began with, do not start slowly."""
-        nobody = not self.choice.registrations
-        self._publication.begin_together(r for r in added if nobody or r.name in self._beginning)
-        self._beginning.difference_update(r.name for r in added)
 
     def _drained(self, registration: Registration) -> None:
         """Its drain has ended. What becomes of it, and of those that waited for it, the facts say."""
@@ -467,13 +364,3 @@ class ServerGroup(Service):
         if self._emptied is not None and not self.members:
             emptied, self._emptied = self._emptied, None
             emptied()
-
-
-def _with_maintenance(registration: Registration, admin: Admin) -> Admin:
-    """A drain that maintenance has begun ends with maintenance, whatever joins it (rule 32)."""
-    drain = registration.drain
-    return Admin.MAINT if drain is not None and Cause.MAINTENANCE in drain.causes else admin
-
-
-def _word(origin: Origin | None) -> str:
-    return origin.value if origin else "load balancer"

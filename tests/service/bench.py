@@ -19,9 +19,10 @@ from lbtwist.model.registration import Origin, Registration
 from lbtwist.service.balancer import LoadBalancer
 from lbtwist.service.checking import FIRST_WITHIN
 from lbtwist.service.draining import Drains
-from lbtwist.service.group import ServerGroup, Surroundings
+from lbtwist.service.group import ServerGroup
 from lbtwist.service.makers import Makers
 from lbtwist.service.running_drain import RunningDrain
+from lbtwist.service.surroundings import Surroundings
 from lbtwist.service.verbs.verb import Call, Caller, Progress, Role
 from tests.service.fakes import FakeConnection, FakeDataPlane
 from tests.service.world import FAILS, PASSES, World

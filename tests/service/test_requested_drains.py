@@ -15,8 +15,9 @@ from lbtwist.model.health import CheckResult, Step
 from lbtwist.model.registration import Registration
 from lbtwist.service.checks import Checks
 from lbtwist.service.draining import Drains
-from lbtwist.service.group import ServerGroup, Surroundings
+from lbtwist.service.group import ServerGroup
 from lbtwist.service.makers import Makers
+from lbtwist.service.surroundings import Surroundings
 from tests.service.bench import UNCHECKED, WALL, config
 from tests.service.fakes import FakeDataPlane
 

@@ -14,8 +14,9 @@ from lbtwist.interfaces import IServerSource
 from lbtwist.model.drain import Because
 from lbtwist.model.source import SourceAnswer
 from lbtwist.service.draining import Drains
-from lbtwist.service.group import ServerGroup, Surroundings
+from lbtwist.service.group import ServerGroup
 from lbtwist.service.makers import Makers
+from lbtwist.service.surroundings import Surroundings
 from tests.service.bench import UNCHECKED, WALL, address, config
 from tests.service.fakes import FakeConnection, FakeDataPlane
 
