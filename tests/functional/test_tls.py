@@ -9,9 +9,11 @@ import signal
 import socket
 import ssl
 import subprocess
+import threading
+import time
 from base64 import b64encode
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
 import pytest
@@ -19,7 +21,7 @@ import websocket
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tests.certificates import DAY, Issued, authority, issue
-from tests.functional.balancer import Balancer, app
+from tests.functional.balancer import HOST, Balancer, app
 from tests.functional.browser import CHROMIUM, Browser
 from tests.functional.http_harness import Worker, curl, http_app, workers
 from tests.functional.peers import Address, Server
@@ -32,6 +34,11 @@ MANY = 60
 """Connections that live while certificates are renewed."""
 FLOOD = 150
 PICTURES = 20
+PIECE = bytes(range(256)) * 4096
+MIB = len(PIECE)
+SIZE, SLOW = 50 * MIB, 10
+"""Bytes for each slow reader, and how many there are."""
+WHOLE = hashlib.sha256(PIECE * (SIZE // MIB)).digest()
 GREETING = b"hello, this is ecs01\n"
 
 needs_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
@@ -315,3 +322,40 @@ def test_a_flood_of_handshakes_that_do_not_go_on(
             assert heard(client, len(GREETING)) == GREETING
             assert (lb.rss() - before) / FLOOD < 256 * 1024
         eventually(lambda: lb.ask("listeners")[0]["refused"] == FLOOD, PATIENCE)
+
+
+@pytest.mark.slow
+def test_rule_2_slow_readers_get_everything_and_cost_little_memory(tmp_path: Path, site: Site) -> None:
+    with socket.create_server((HOST, 0)) as listener, ExitStack() as stack:
+        threading.Thread(target=pour, args=[listener], daemon=True).start()
+        text = app({"ecs01": f"{HOST}:{listener.getsockname()[1]}"}, listener=site.keys)
+        with Balancer(tmp_path, text.replace('protocol = "tcp"', 'protocol = "tls"')) as lb:
+            with closing(site.connect(lb.address)) as quick:
+                assert hashed(quick) == WHOLE
+            before = lb.rss()
+            clients = [stack.enter_context(closing(site.connect(lb.address))) for _ in range(SLOW)]
+            for _ in range(20):
+                assert lb.rss() - before < 8 * MIB
+                time.sleep(0.1)
+            assert {hashed(client) for client in clients} == {WHOLE}
+
+
+def pour(listener: socket.socket) -> None:
+    """Send SIZE bytes to each client until the listener is closed."""
+
+    def send(client: socket.socket) -> None:
+        with client:
+            for _ in range(SIZE // MIB):
+                client.sendall(PIECE)
+
+    with suppress(OSError):
+        while True:
+            threading.Thread(target=send, args=[listener.accept()[0]], daemon=True).start()
+
+
+def hashed(client: ssl.SSLSocket) -> bytes:
+    """Of all that comes until its end."""
+    digest = hashlib.sha256()
+    while data := client.recv(MIB):
+        digest.update(data)
+    return digest.digest()
