@@ -63,3 +63,11 @@ def test_never_more_than_burst_and_rate_allow(steps: list[tuple[str, float]]) ->
         for first, begin in enumerate(times):
             for last, end in enumerate(times[first:], first):
                 assert last - first + 1 <= 3 + 2.0 * (end - begin) + 1e-6
+
+
+def test_one_is_given_back_at_a_time_of_what_that_source_has_taken() -> None:
+    allowances = Allowances(burst=3, rate=0.0)
+    for source in "aaab":
+        allowances.take(source, 0.0)
+    allowances.give_back("a", 0.0)
+    assert [allowances.take("a", 0.0) for _ in range(2)] == [True, False]

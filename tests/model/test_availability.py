@@ -25,6 +25,15 @@ def test_applies_what_is_new_and_says_what_changes() -> None:
     assert decision.words == "adds 10.0.0.3:80, removes 10.0.0.1:80, weighs 10.0.0.2:80"
 
 
+@pytest.mark.parametrize(("most", "verdict"), [(1, Verdict.APPLY), (0, Verdict.HELD)])
+def test_says_what_differs_be_it_applied_or_held_back(most: int, verdict: Verdict) -> None:
+    answer = servers(2, weight=50) | servers(3)
+    decision = Availability(max_removal=Quorum(most)).hear(servers(1, 2), SourceAnswer(answer))
+    assert (decision.verdict, decision.servers) == (verdict, answer)
+    changes = (decision.added, decision.removed, decision.weighed)
+    assert changes == (tuple(servers(3)), tuple(servers(1)), tuple(servers(2)))
+
+
 def test_says_how_many_more() -> None:
     decision = Availability().hear({}, SourceAnswer(servers(*range(1, 9))))
     assert decision.words.endswith(" 10.0.0.5:80 and 3 more")
@@ -32,7 +41,7 @@ def test_says_how_many_more() -> None:
 
 def test_unchanged() -> None:
     decision = Availability().hear(servers(1), SourceAnswer(servers(1)))
-    assert (decision.verdict, decision.words) == (Verdict.UNCHANGED, "")
+    assert (decision.verdict, decision.words, decision.servers) == (Verdict.UNCHANGED, "", servers(1))
     assert Availability().hear({}, SourceAnswer({})).verdict is Verdict.UNCHANGED
 
 
@@ -67,6 +76,7 @@ def test_a_failure_changes_nothing_and_leaves_what_is_held() -> None:
     decision = group.hear(servers(1), SourceAnswer(None, "no answer"))
     assert (decision.verdict, decision.words, decision.removed) == (Verdict.FAILED, "no answer", ())
     assert group.held == held
+    assert group.hear(servers(1), SourceAnswer(None)).words == "the source failed"
 
 
 def test_release_takes_the_answer_that_is_held_once() -> None:
@@ -75,7 +85,7 @@ def test_release_takes_the_answer_that_is_held_once() -> None:
     decision = group.release(servers(1, 2))
     assert (decision.verdict, decision.servers) == (Verdict.APPLY, {})
     assert set(decision.removed) == set(servers(1, 2))
-    with pytest.raises(Refused, match="held back"):
+    with pytest.raises(Refused, match=r"^no answer of the source is held back$"):
         group.release(servers(1, 2))
 
 

@@ -133,6 +133,23 @@ def test_a_count_outlives_leaving_and_coming_back(kind: type[LeastConnections]) 
 
 
 @each_kind
+def test_what_begins_and_ends_while_it_is_away_counts_when_it_is_back(kind: type[LeastConnections]) -> None:
+    everyone = members([100, 100])
+    scheduler = kind()
+    scheduler.update(everyone)
+    scheduler.update(without(everyone, 1))
+    for step in (scheduler.taken, scheduler.taken, scheduler.taken, scheduler.taken, scheduler.released):
+        step(1)
+    scheduler.update(everyone)
+    assert sorted(chosen(scheduler) for _ in range(5)) == [1, 2, 2, 2, 2]
+    scheduler.update(without(everyone, 1))
+    for _ in range(3):
+        scheduler.released(1)
+    scheduler.update(everyone)
+    assert chosen(scheduler) == 1
+
+
+@each_kind
 def test_a_count_that_fell_to_none_is_none_when_it_comes_back_again(kind: type[LeastConnections]) -> None:
     everyone = members([100, 100])
     scheduler = kind()

@@ -99,3 +99,44 @@ def test_only_the_last_that_were_filled_in_are_ranked() -> None:
     assert list(after) == []
     ranking.fill([])
     assert ranking.first() is None
+    assert Ranking[Ranked]().first() is None
+
+
+def test_others_that_are_filled_in_meanwhile_are_all_that_follow() -> None:
+    ranking, ranked = filled([1, 2, 3, 4])
+    after = ranking.after(ranked[0])
+    assert next(after) is ranked[1]
+    ranking.fill(ranked[2:3])
+    assert list(after) == ranked[2:3]
+
+
+def test_one_that_falls_meanwhile_is_not_missed() -> None:
+    """Also where its rank is below what came already, and however often one has fallen before."""
+    ranking, ranked = filled(list(range(10, 25)))
+    after = ranking.after(ranked[0])
+    got = [next(after) for _ in range(3)]
+    for each in (ranked[14], ranked[13], ranked[12]):
+        each.major = 0
+        ranking.fell(each)
+        got.append(next(after))
+    expected = [1, 2, 3, 14, 13, 12, *range(4, 12)]
+    assert [each.member.number for each in (*got, *after)] == expected
+
+
+def test_one_that_falls_below_the_first_is_the_first() -> None:
+    """Its place among equals is of another size than its rank."""
+    ranking, ranked = filled([5, 5, 9])
+    ranked[2].major = 4
+    ranking.fell(ranked[2])
+    assert in_order(ranking) == [2, 0, 1]
+
+
+def test_what_has_not_fallen_takes_no_room() -> None:
+    ranking, ranked = filled([1, 2])
+    for _ in range(3):
+        ranking.fell(ranked[1])
+    ranked[1].major = 3
+    ranking.fell(ranked[1])
+    ranked[1].minor = 0
+    ranking.fell(ranked[1])
+    assert len(ranking._heap) == 2

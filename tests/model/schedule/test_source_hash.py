@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from lbtwist.model.schedule.source_hash import SourceHash
+from lbtwist.model.schedule.source_hash import DRAWS, SourceHash
 from tests.model.schedule.making import CLIENTS, chosen, members, order
 
 
@@ -37,3 +37,7 @@ def test_an_address_as_long_as_it_may_be() -> None:
         1,
         2,
     ]
+
+
+def test_those_that_no_draw_has_found_follow_too() -> None:
+    assert sorted(order(scheduler(*[100] * (2 * DRAWS)), "192.0.2.1")) == list(range(1, 2 * DRAWS + 1))
