@@ -10,15 +10,7 @@ from itertools import count
 from typing import Any
 
 from twisted.application.service import MultiService
-from twisted.internet.defer import (
-    Deferred,
-    DeferredList,
-    DeferredLock,
-    fail,
-    gatherResults,
-    maybeDeferred,
-    succeed,
-)
+from twisted.internet.defer import Deferred, DeferredLock, gatherResults, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
@@ -27,10 +19,9 @@ from lbtwist.errors import Refused
 from lbtwist.interfaces import IDataPlane, IDataPlaneObserver
 from lbtwist.model.address import Address
 from lbtwist.model.config import Config, GroupSettings, ListenerSettings, Part
-from lbtwist.model.drain import Because, Cause
+from lbtwist.model.drain import Because
 from lbtwist.model.listener_tls import ListenerTLS
 from lbtwist.model.network import within
-from lbtwist.model.plane import EVERYTHING
 from lbtwist.model.reference import Reference
 from lbtwist.model.registration import Registration
 from lbtwist.net.assembly import data_plane
@@ -40,24 +31,23 @@ from lbtwist.net.sockets import ListeningSockets
 from lbtwist.service.capacity import capacity, pipe_limit
 from lbtwist.service.certificates import read_tls
 from lbtwist.service.cookie_secret import CookieSecret
+from lbtwist.service.departure import Departure
 from lbtwist.service.draining import Drains
 from lbtwist.service.events import Events
 from lbtwist.service.group import ServerGroup
-from lbtwist.service.lame_duck import LameDuck
+from lbtwist.service.hooks import Hooks
 from lbtwist.service.listener import Listener
-from lbtwist.service.live import LiveEdit, LiveSettings, is_written, parts_of
+from lbtwist.service.live import LiveSettings, is_written, parts_of
 from lbtwist.service.loading import judge
 from lbtwist.service.makers import Makers, make_scheduler, makers
 from lbtwist.service.reloads import Reloads
-from lbtwist.service.running_drain import RunningDrain
 from lbtwist.service.shares import Shares
 from lbtwist.service.surroundings import Surroundings
-from lbtwist.service.unfiled import IFiling, Unfiled
 from lbtwist.service.unserved import Unserved
 
 
 @implementer(IDataPlaneObserver)
-class LoadBalancer(MultiService):
+class LoadBalancer(MultiService, Hooks):
     """Listeners, server groups and their drains. It leaves in its own order (rule 70)."""
 
     log = Logger()
@@ -98,7 +88,8 @@ class LoadBalancer(MultiService):
     ) -> None:
         """Raises ConfigurationError where what the groups' settings name can't be made, or files of
         listeners are not what they should be."""
-        super().__init__()
+        MultiService.__init__(self)
+        Hooks.__init__(self)
         makers.check(config.server_groups)
         tls = read_tls(config.listeners, {})
         self.makers = makers
@@ -125,22 +116,12 @@ class LoadBalancer(MultiService):
         self.listeners: dict[str, Listener] = {}
         self.state_problems: tuple[str, ...] = ()
         """What is wrong with the state file."""
-        self.changed: Callable[[], None] = lambda: None
-        """Hears when what is kept over a restart may have changed (rule 67)."""
-        self.unkept: Callable[[], str] = lambda: ""
-        """Tells once that what operators want is not kept; empty when there is nothing to tell."""
         self.drains.changed = self._changed
         self.problems: tuple[str, ...] = ()
         """What the last reload refused; empty when it was applied."""
         self.reloads = Reloads(wall())
-        self.reload: Callable[[], Deferred[list[str]]] = _no_file
-        """Reads the file again, where there is one; fails with what is wrong in it."""
-        self.change_live: Callable[[LiveEdit, str], Deferred[list[str]]] = lambda edit, who: _no_file()
-        """Changes these live for someone, or takes them back; fails with what is wrong in them."""
         self.turn = DeferredLock()
         """Whoever changes settings waits for it: one change after the other."""
-        self.filing: IFiling = Unfiled()
-        """What runs, beside the text of its file."""
         self._group_services = _room("server_groups", self)
         self._listener_services = _room("listeners", self)
         self._numbers = count(1)
@@ -157,28 +138,8 @@ class LoadBalancer(MultiService):
         """This is the newest generation that accepts: console, status and state file are its (rule 76)."""
         self.superseded = False
         """A newer generation has taken over: this one has only connections left."""
-        self.abort_upgrade: Callable[[str], None] = lambda why: None
-        """Ends a next generation that has not taken over yet; hears why."""
-        self.upgrade: Callable[[], Deferred[int]] = lambda: fail(Refused(_NO_UPGRADE))
-        """Starts the next generation, and fires with its pid when that has taken over; fails with why it
-        has not."""
-        self.end_process: Callable[[], None] = _no_process
-        """Ends the process this is in, which stops this service first."""
-        self.reopen_logs: Callable[[], None] = lambda: None
-        """Goes on with the access log in the file that is at its path now."""
-        self.dropped_lines: Callable[[], int] = lambda: 0
-        """How many lines of the access log were never written."""
-        self.log_problem: Callable[[], str] = str
-        """Why lines are dropped now, in one line; empty while none are."""
-        self.host_key: Callable[[], str] = str
-        """The fingerprint of the console's host key; empty where there is no console."""
-        self._lame_duck = LameDuck(clock)
+        self._departure = Departure(self.drains, clock)
         self._unserved = Unserved(plane, clock, wall)
-        self._parting: list[Deferred[Any]] = []
-        """Services that have been a part of it, and have not ended yet."""
-        self._last_drain: RunningDrain | None = None
-        self._last_timeout: float | None = None
-        self._last_because = Because("signal")
         plane.observe(self)
         for name, group in config.server_groups.items():
             self.add_group(name, group)
@@ -294,11 +255,10 @@ class LoadBalancer(MultiService):
     def shut_down(self, timeout: float, because: Because) -> None:
         """Leave, and the process with it; connections may finish within `timeout` seconds. While it leaves
         already that is another deadline, from now. Raises Refused when the rest is being cut."""
-        if self._last_drain is not None:
-            self._last_drain.extend(timeout)
-        self._last_timeout, self._last_because = timeout, because
+        self._departure.extend(timeout)
+        self._departure.allow(timeout, because)
         if self.leaving:
-            self._lame_duck.end()
+            self._departure.lame_duck.end()
         else:
             self.end_process()
 
@@ -309,8 +269,8 @@ class LoadBalancer(MultiService):
         self.drains.hand_over()
         for service in [self._group_services, *map(self.namedServices.get, _FACES)]:
             if service is not None:
-                self._parting.append(maybeDeferred(service.disownServiceParent))
-        self._last_timeout, self._last_because = timeout, Because("upgrade")
+                self._departure.part(service)
+        self._departure.allow(timeout, Because("upgrade"))
         self.end_process()
 
     def next_number(self) -> int:
@@ -319,10 +279,7 @@ class LoadBalancer(MultiService):
 
     def hurry(self) -> None:
         """Cut at once what a shutdown still waits for: the second SIGTERM (rule 70)."""
-        self._last_timeout = 0.0
-        self._lame_duck.end()
-        if self._last_drain is not None and not self._last_drain.drain.ended:
-            self._last_drain.cut()
+        self._departure.hurry()
 
     def stopService(self) -> Deferred[None]:
         return Deferred.fromCoroutine(self._leave())
@@ -332,36 +289,17 @@ class LoadBalancer(MultiService):
         self.leaving = True
         self.abort_upgrade("the load balancer is shutting down")
         if not self.superseded:
-            await self._lame_duck.wait(self.config.load_balancer.lame_duck)
+            await self._departure.lame_duck.wait(self.config.load_balancer.lame_duck)
         for listener in list(self.listeners.values()):
             await listener.stop_accepting()
-        timeout = self._last_timeout
-        if timeout is None:
-            timeout = self.config.load_balancer.shutdown_timeout
-        last = self._last_drain = self.drains.open(
-            f"load balancer {self.name}", EVERYTHING, Cause.SHUTDOWN, self._last_because, timeout
-        )
-        ended = last.done()
-        last.begin()
-        await ended
-        for drain in self.drains:
-            drain.interrupt()
-        await DeferredList(self._parting, consumeErrors=True)
+        timeout = self.config.load_balancer.shutdown_timeout
+        await self._departure.drain(f"load balancer {self.name}", timeout)
         await _stopped(super().stopService())
         self.plane.close()
 
 
-def _no_file() -> Deferred[list[str]]:
-    return fail(Refused("it runs without a file: there is nothing to read again"))
-
-
 _FACES = ("console", "status")
 """Services that belong to the newest generation alone (rule 76)."""
-_NO_UPGRADE = "it runs without a file, or as a part of another program: it can't be upgraded"
-
-
-def _no_process() -> None:
-    raise Refused("it is part of another program, which ends it")
 
 
 def _room(name: str, parent: MultiService) -> MultiService:
