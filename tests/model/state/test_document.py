@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
+import re
 from typing import Any
 
 import pytest
@@ -160,6 +162,120 @@ def test_rule_67_a_value_of_a_wrong_type_is_refused_or_of_no_harm(path: tuple[An
                 assert intent.until is None or 0 <= intent.until <= LATEST
 
 
+INTENT = ("server_groups", "app", "10.0.0.1:80")
+AT = "server_groups.app.10.0.0.1:80"
+WANTED_KEYS = "name, weight, max_connections, backup, zone"
+
+
+@pytest.mark.parametrize(
+    ("path", "wrong", "why"),
+    [
+        (("server_groups",), 1, "server_groups: 1 is not a table"),
+        (("server_groups", "app"), 1, "server_groups.app: 1 is not a table"),
+        (INTENT, 1, f"{AT}: 1 is not a table of said, live, admin, until, who, why, host"),
+        ((*INTENT, "said"), 1, f"{AT}.said: 1 is not a table of {WANTED_KEYS}"),
+        ((*INTENT, "live"), 1, f"{AT}.live: 1 is not a table of {WANTED_KEYS}"),
+        ((*INTENT, "said", "name"), 1, f"{AT}.said: 1 is not text"),
+        ((*INTENT, "said", "weight"), 101, f"{AT}.said.weight: 101 is not a whole number from 0 to 100"),
+        (
+            (*INTENT, "live", "max_connections"),
+            -1,
+            f"{AT}.live.max_connections: -1 is not a whole number from 0 to any",
+        ),
+        ((*INTENT, "live", "backup"), 1, f"{AT}.live.backup: 1 is neither true nor false"),
+        ((*INTENT, "live", "zone"), 1, f"{AT}.live: 1 is not text"),
+        ((*INTENT, "admin"), "x", "'x' is not a valid Admin"),
+        ((*INTENT, "until"), -1, f"{AT}.until: -1 is no time"),
+        ((*INTENT, "who"), 1, f"{AT}: 1 is not text"),
+        ((*INTENT, "why"), 1, f"{AT}: 1 is not text"),
+        ((*INTENT, "host"), 1, f"{AT}.host: 1 is not text"),
+        (("settings",), 1, "settings: 1 is not a list"),
+        (("settings", 0), 1, "settings: 1 is not a list"),
+        (("settings", 0, 0), 1, "settings: 1 is not a list"),
+        (("settings", 0, 0, 0), 1, "settings: 1 is not text"),
+        (("settings", 0, 2), 1, "settings: 1 is not text"),
+        (("drains",), 1, "drains: 1 is not a list"),
+        (("drains", 0), 1, "drains: 1 is not a table"),
+        (("drains", 0), {"unknown": 1, "another": 2}, "drains: 'another' is not known"),
+        (("drains", 0), {}, "drains: there is no subject"),
+        (("drains", 0, "cut"), "x", "drains.cut: 'x' is not a whole number from 0 to any"),
+        (("drains", 0, "deadline"), -1, "drains.deadline: -1 is no time"),
+        (("drains", 0, "end"), None, "drains.end: None is no time"),
+        (("drains", 0, "why"), None, "drains.why: None is not text"),
+        (("disabled",), 1, "disabled: 1 is not a table"),
+        (("disabled", "web"), 1, "disabled: 1 is not a table of who, why"),
+        (("disabled", "web", "who"), 1, "disabled: 1 is not text"),
+        (("disabled", "web", "why"), 2, "disabled: 2 is not text"),
+    ],
+    ids=repr,
+)
+def test_what_is_wrong_is_told_with_its_place(path: tuple[Any, ...], wrong: Any, why: str) -> None:
+    values = _values()
+    table = values
+    for step in path[:-1]:
+        table = table[step]
+    table[path[-1]] = wrong
+    with pytest.raises(ValueError, match=f"^{re.escape(why)}$"):
+        read_state(_sealed(values))
+
+
+def test_a_state_that_is_none_at_all_is_told_with_its_place() -> None:
+    with pytest.raises(
+        ValueError, match=r"^state: 1 is not a table of server_groups, settings, drains, disabled$"
+    ):
+        read_state(_sealed(1))
+
+
+def test_how_it_is_written() -> None:
+    """What another version, or a person, finds in the file."""
+    content = write_state(ONE)
+    assert content.startswith(b'{\n "lbtwist_state": 1,\n "sha256": "')
+    assert content.endswith(b"\n}\n")
+    wanted = {"name": "a", "weight": 100, "max_connections": 0, "backup": False, "zone": ""}
+    values = _values()
+    assert values["server_groups"] == {
+        "app": {
+            "10.0.0.1:80": {
+                "said": wanted,
+                "live": wanted | {"weight": 7},
+                "admin": "maint",
+                "until": 1.7e9,
+                "who": "ada",
+                "why": "x",
+                "host": "",
+            }
+        }
+    }
+    assert values["settings"] == [[["server_groups", "app", "retries"], 3, "ada", 2]]
+    assert values["disabled"] == {"web": {"who": "ada", "why": "x"}}
+    assert (
+        json.loads(content)["sha256"]
+        == hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+    )
+
+
+def test_what_is_no_number_in_json_is_not_written() -> None:
+    with pytest.raises(ValueError, match="JSON compliant"):
+        write_state(State(settings=(Setting(("a",), math.nan, "ada", 1),)))
+
+
+def test_the_ends_of_what_is_read() -> None:
+    live = Wanted("b", 0, 10**9, True, "z")
+    intents = tuple(
+        Intent(Address(f"10.0.0.{number}", 80), None, live, Admin.DRAIN, until, Because("ada"), "b:80")
+        for number, until in enumerate([None, 0.0, LATEST])
+    )
+    drains = tuple(
+        Receipt("s", "c", "w", "y", 0.0, deadline, LATEST, "cut", *range(1, 10))
+        for deadline in (0.0, LATEST, math.inf)
+    )
+    state = State({"app": intents, "api": ()}, (Setting(("a", "b"), [1], "", None),) * 2, drains)
+    assert read_state(write_state(state)) == state
+    assert [read_receipt_line(receipt_line(each)) for each in drains] == list(drains)
+    with pytest.raises(ValueError, match=r"^receipt: 1 is not a table$"):
+        read_receipt_line("1")
+
+
 def test_a_key_that_is_missing_or_unknown_is_refused() -> None:
     for table in (
         (),
@@ -183,16 +299,16 @@ def test_a_key_that_is_missing_or_unknown_is_refused() -> None:
     ("content", "why"),
     [
         (b"", "Expecting value"),
-        (b"[]", "is not a table"),
-        (b"{}", "no state file"),
-        (b'{"lbtwist_state": true}', "no state file"),
-        (_sealed(_values(), lbtwist_state=2), "of version 2"),
+        (b"[]", r"^file: \[\] is not a table$"),
+        (b"{}", "^it is no state file$"),
+        (b'{"lbtwist_state": true}', "^it is no state file$"),
+        (_sealed(_values(), lbtwist_state=2), "^it is of version 2, and not 1$"),
         (_sealed(_values(), lbtwist_state=0), "of version 0"),
-        (_sealed(_values(), more=1), "is not a table of"),
-        (_sealed(_values(), sha256="0" * 64), "checksum"),
-        (b'{"a": 1, "a": 1}', "twice"),
-        (b'{"a": NaN}', "NaN is no number"),
-        (b"[" * 100_000, "nested too deeply"),
+        (_sealed(_values(), more=1), "^file: .* is not a table of lbtwist_state, sha256, state$"),
+        (_sealed(_values(), sha256="0" * 64), "^its checksum is wrong$"),
+        (b'{"a": 1, "a": 1}', "^a key stands there twice$"),
+        (b'{"a": NaN}', "^NaN is no number$"),
+        (b"[" * 100_000, "^it is nested too deeply$"),
         (b"\xff", "ascii"),
         (b"1" * 10_000, "digits"),
         (
@@ -207,11 +323,11 @@ def test_a_key_that_is_missing_or_unknown_is_refused() -> None:
         ),
         (
             _sealed({**EMPTY, "settings": [[["a"], 1, "x"]]}),
-            "3 entries",
+            "^settings: 3 entries are not path, value, who and what the file said$",
         ),
         (
             _sealed({**EMPTY, "settings": [[[], 1, "x", 1]]}),
-            "path is empty",
+            "^settings: a path is empty$",
         ),
     ],
     ids=lambda value: repr(value)[:30],
@@ -224,13 +340,18 @@ def test_rule_67_what_is_no_state_file_is_refused(content: bytes, why: str) -> N
 def test_an_address_stands_in_one_form_only() -> None:
     values = _values()
     values["server_groups"]["app"] = {"[::ffff:10.0.0.1]:80": values["server_groups"]["app"]["10.0.0.1:80"]}
-    with pytest.raises(ValueError, match=r"is not how 10\.0\.0\.1:80 is written"):
+    with pytest.raises(
+        ValueError,
+        match=r"^server_groups\.app: '\[::ffff:10\.0\.0\.1\]:80' is not how 10\.0\.0\.1:80 is written$",
+    ):
         read_state(_sealed(values))
 
 
 def test_a_file_that_is_too_large_is_refused() -> None:
-    with pytest.raises(ValueError, match="larger"):
+    with pytest.raises(ValueError, match=r"^it is larger than 67108864 bytes$"):
         read_state(b" " * (MAX_BYTES + 1))
+    with pytest.raises(ValueError, match="Expecting value"):
+        read_state(b" " * MAX_BYTES)
 
 
 def test_what_an_operator_wants_is_of_servers_and_settings() -> None:
