@@ -58,7 +58,8 @@ def parse_address(text: str, default_port: int | None = None) -> Address:
     if text.startswith("unix:"):
         return Address(parse_unix_path(text.removeprefix("unix:")))
     host, port = _split(text)
-    if ipaddress.ip_address(host).is_unspecified or ipaddress.ip_address(host).is_multicast:
+    ip = ipaddress.ip_address(host)
+    if ip.is_unspecified or ip.is_multicast:
         raise ValueError(f"{shown(text)} is not the address of one server: {FORMS}")
     if port is None:
         port = default_port
