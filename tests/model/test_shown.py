@@ -16,6 +16,7 @@ def test_a_long_value_is_cut() -> None:
     text = shown("a " * 100)
     assert len(text) == LIMIT
     assert text.endswith("…")
+    assert shown("a " * 39) == repr("a " * 39)  # of as many characters as may be
 
 
 def test_what_looks_like_a_secret_is_not_shown() -> None:

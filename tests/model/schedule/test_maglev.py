@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lbtwist.model.plane import Member
-from lbtwist.model.schedule.maglev import SIZE, Maglev, filled
+from lbtwist.model.schedule.maglev import MEMBERS_SLICE, SIZE, Maglev, _walks, filled
+from lbtwist.model.schedule.points import points
 from tests.model.schedule.making import CLIENTS, chosen, member, members, numbers, order, rebuilt, without
 
 
@@ -84,6 +85,16 @@ def test_the_table_is_the_same_for_ever() -> None:
     assert table(members([1, 2, 5]))[:12] == [2, 3, 1, 2, 3, 3, 2, 3, 2, 3, 3, 1]
 
 
+def test_where_walks_meet_the_order_of_turns_is_the_same_for_ever() -> None:
+    assert table(members([100] * 30))[46_435:46_447] == [30, 8, 20, 30, 22, 20, 30, 12, 20, 2, 16, 19]
+
+
+def test_members_are_prepared_in_slices() -> None:
+    """The last of which puts them in order, in a slice of its own."""
+    for count, slices in [(MEMBERS_SLICE - 1, 2), (MEMBERS_SLICE, 3), (2 * MEMBERS_SLICE - 1, 3)]:
+        assert sum(1 for _ in _walks(members([100] * count))) == slices
+
+
 def test_a_table_takes_many_steps_of_which_none_is_long() -> None:
     assert sum(1 for _ in filled(members([100] * 100))) > 50
     assert sum(1 for _ in filled(members([100] * 2))) > 10
@@ -129,6 +140,7 @@ def test_clients_are_spread_while_there_is_no_table() -> None:
     first = choices(made)
     assert first == choices(made)
     assert all(abs(count - 5000) <= 300 for count in Counter(first.values()).values())
+    assert all(number == 1 + int(points(client)[0] * 4) for client, number in first.items())
 
 
 def test_clients_are_spread_over_the_new_ones_when_all_others_left() -> None:
