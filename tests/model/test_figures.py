@@ -77,3 +77,4 @@ def test_figures_by_other_numbers_and_of_nobody() -> None:
     assert figures.without(1, 8) == Figures({}, {"app": FULL}, {7: {"refused": 1}})
     rest = figures.at_rest()
     assert (rest.listeners[1].clients, rest.groups["app"].queue, rest.groups["app"].no_server) == (0, 0, 2)
+    assert rest.failures == figures.failures
