@@ -7,7 +7,7 @@ import tomllib
 import pytest
 
 from lbtwist.errors import ConfigurationError
-from lbtwist.model.config import Config, parse, plain
+from lbtwist.model.config import Config, parse, plain, warnings
 from lbtwist.model.network import parse_network
 
 WEB = '[listeners.web]\nendpoint = 8080\nprotocol = "http"\n'
@@ -41,6 +41,21 @@ def test_what_is_said_is_read_and_written_back(listener: str) -> None:
     assert (written["deny"], written["max_connections_per_client"]) == (["10.0.0.0/8"], 3)
     assert repr(written["rate"]["total"]) == "1000"
     assert parse(plain(config)) == config
+
+
+@pytest.mark.parametrize(
+    ("rate", "unused"),
+    [
+        ("per_client_burst = 5", ["per_client"]),
+        ("total_burst = 5, per_client = 1", ["total"]),
+        ("per_client = 1, per_client_burst = 5, total = 9, total_burst = 9", []),
+    ],
+)
+def test_a_burst_of_no_rate_is_warned_about(rate: str, unused: list[str]) -> None:
+    told = warnings(read(f"{WEB}rate = {{ {rate} }}\n{APP}servers = ['10.0.0.1:80']\n"))
+    assert [line for line in told if "_burst" in line] == [
+        f"listeners.web.rate.{whose}_burst: is not used: {whose} is 0, which is no limit" for whose in unused
+    ]
 
 
 def test_rates_are_inherited_key_by_key() -> None:

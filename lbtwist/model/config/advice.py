@@ -31,6 +31,9 @@ def _of_listeners(config: Config) -> Iterator[str]:
 def _of_clients(where: str, listener: ListenerSettings) -> Iterator[str]:
     if listener.client_ca is not None and listener.client_auth is ClientAuth.NONE:
         yield f'{where}.client_ca: is not used: client_auth is "none"'
+    for whose in ("per_client", "total"):
+        if getattr(listener.rate, f"{whose}_burst") and not getattr(listener.rate, whose):
+            yield f"{where}.rate.{whose}_burst: is not used: {whose} is 0, which is no limit"
 
 
 def _of_rules(where: str, listener: ListenerSettings) -> Iterator[str]:
