@@ -87,6 +87,8 @@ class LeastConnections:
 
     def _load(self, member: Member) -> _Load:
         known = self._loads.get(member.number)
+        if known is not None and known.member is member:
+            return known
         if known is not None:
             return _Load(member, self.share(member), known.connections, known.minor)
         return _Load(member, self.share(member), self._away.pop(member.number, 0), next(self._turns))
