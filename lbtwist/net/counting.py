@@ -29,18 +29,18 @@ class Histogram:
 class Responses:
     """How many final responses there were, by their class."""
 
-    __slots__ = ("_counts",)
+    __slots__ = ("by_class",)
 
     def __init__(self) -> None:
-        self._counts = [0] * len(CLASSES)
+        self.by_class = [0] * len(CLASSES)
 
     def count(self, status: int) -> None:
         """One of `status`, 100–599: no other is let in."""
-        self._counts[status // 100 - 1] += 1
+        self.by_class[status // 100 - 1] += 1
 
     def value(self) -> tuple[int, ...]:
         """So many of each class."""
-        return tuple(self._counts)
+        return tuple(self.by_class)
 
 
 class GroupCounts:

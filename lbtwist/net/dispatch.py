@@ -78,16 +78,16 @@ class Dispatch:
         sweep: Sweep,
         timeout: float,
         tried: tuple[int, ...],
-        order: Iterator[Member] | None = None,
+        first: Member | None = None,
     ) -> None:
-        """`order` is what the group has given for this client just now, where it was asked."""
+        """`first` is whom the group has chosen for this client just now, where it was asked."""
         self.due_bucket: int | None = None
         self._client = client
         self._group = group
         self._dialer = dialer
         self._sweep = sweep
         self._timeout = timeout
-        self._order = order
+        self._order: Iterator[Member] | None = iter((first,)) if first is not None else None
         self._tried = tried
         self._member: Member | None = None
         self._dial: IDial | None = None

@@ -62,8 +62,12 @@ class GroupRotation:
         self._cooperator = Cooperator(scheduler=lambda call: clock.callLater(0, call))
         self._scheduler = make_scheduler(self.rotation.scheduler)
         self._members: dict[int, Member] = {}
+        self._plain = True
+        """Who is first is the scheduler's word alone: no limits, no persistence."""
         self._busy: dict[int, int] = {}
         self._ties: SourceTable | None = None
+        self.tying = False
+        """Clients are tied by their address."""
         self._by_cookie: dict[bytes, Member] = {}
 
     def update(self, rotation: Rotation) -> None:
@@ -72,6 +76,8 @@ class GroupRotation:
         if rotation == before:
             return
         self._members = {member.number: member for member in rotation.members}
+        limited = any(member.max_connections for member in rotation.members)
+        self._plain = not (limited or rotation.persistence)
         if rotation.tls != before.tls:
             self.trust = trust_of(rotation.tls) if rotation.tls else None
             self.idle.retain(())  # another server may answer to other settings
@@ -85,6 +91,7 @@ class GroupRotation:
         by_source = rotation.persistence if not rotation.cookie else 0.0
         if by_source != (self._ties.timeout if self._ties else 0.0):
             self._ties = SourceTable(by_source) if by_source else None
+            self.tying = self._ties is not None
         for connection in list(self.under_way):
             if connection.number not in self._members:
                 connection.redirect()
@@ -98,6 +105,14 @@ class GroupRotation:
         another scheduler.
         """
         return self._ordered(self._scheduler, client, cookie)
+
+    def first(self, client: str, cookie: bytes = b"") -> Member | None:
+        """The first of `order`; None where there is none."""
+        if self._plain:
+            for member in self._scheduler.order(client):
+                return member
+            return None
+        return next(self.order(client, cookie), None)
 
     def preview(self, client: str, cookie: bytes = b"") -> Iterator[Member]:
         """What `order` would yield now, on a copy of the scheduler, which goes on as if not asked."""

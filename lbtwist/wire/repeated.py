@@ -19,22 +19,24 @@ class Repeated(Generic[_Asked, _Head]):
     It gives what `parse` would give, which may depend on nothing but its arguments.
     """
 
-    __slots__ = ("_asked", "_head", "_parse", "_raw")
+    __slots__ = ("_alone", "_asked", "_parse", "_raw")
 
     def __init__(self, parse: Callable[Concatenate[bytes, _Asked], tuple[_Head, bytes] | None]) -> None:
         self._parse = parse
         self._raw = b""
         self._asked: object = None
-        self._head: _Head
+        self._alone: tuple[_Head, bytes]
+        """What is given where nothing follows the head."""
 
     def parse(self, data: bytes, *asked: _Asked.args, **named: _Asked.kwargs) -> tuple[_Head, bytes] | None:
-        """As the function that it was made with. Raises what that raises, and then keeps what it had."""
+        """As the function that it was made with; what has a name is parsed each time. Raises what that
+        raises, and then keeps what it had."""
         raw = self._raw
-        if data.startswith(raw) and (asked, named) == self._asked:
-            return self._head, data[len(raw) :]
+        if data.startswith(raw) and asked == self._asked and not named:
+            return self._alone if len(data) == len(raw) else (self._alone[0], data[len(raw) :])
         parsed = self._parse(data, *asked, **named)
-        if parsed is not None and (length := len(data) - len(parsed[1])) <= LONGEST:
-            self._head, self._raw, self._asked = parsed[0], data[:length], (asked, named)
+        if parsed is not None and not named and (length := len(data) - len(parsed[1])) <= LONGEST:
+            self._alone, self._raw, self._asked = (parsed[0], b""), data[:length], asked
         return parsed
 
 

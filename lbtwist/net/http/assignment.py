@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import chain
 from typing import TYPE_CHECKING
 
 from twisted.internet.interfaces import IProtocol
@@ -33,37 +31,23 @@ LOST = "closed before a response"
 class Assignment:
     """One choice, one lease: the way of a request to a server, and to the next one where that is allowed."""
 
-    __slots__ = (
-        "client_host",
-        "cookie",
-        "request",
-        "_client",
-        "_frontend",
-        "_group",
-        "_dispatch",
-        "_tried",
-        "_failure",
-        "_new_only",
-        "_member",
-        "_server",
-        "_lease",
-    )
+    # What has not happened yet is in the class: most of it never does.
+    cookie = b""
+    request: RequestHead | None = None
+    """None until its head has come."""
+    _dispatch: Dispatch | None = None
+    _tried: tuple[int, ...] = ()
+    _failure = ""
+    _new_only = False
+    _member: Member | None = None
+    _server: ServerConnection | None = None
+    _lease: Ledger | None = None
 
     def __init__(self, client: ClientConnection, frontend: HttpFrontend) -> None:
         self.client_host = client.host
-        self.cookie = b""
-        self.request: RequestHead | None = None
-        """None until its head has come."""
         self._client = client
         self._frontend = frontend
         self._group = frontend.group
-        self._dispatch: Dispatch | None = None
-        self._tried: tuple[int, ...] = ()
-        self._failure = ""
-        self._new_only = False
-        self._member: Member | None = None
-        self._server: ServerConnection | None = None
-        self._lease: Ledger | None = None
 
     @property
     def ends(self) -> Ends:
@@ -103,23 +87,20 @@ class Assignment:
         if name and (values := request.known.get(b"cookie")):
             self.cookie = cookie(values, name) or b""
 
-        order = group.order(self.client_host, self.cookie)
-        for member in order:
-            server = self._idle_connection(member)
-            if server is not None:
-                group.take(member)
-                group.tie(self.client_host, member.number)
-                self._tried = (member.number,)
-                self._reused(server, member)
-            else:
-                self._go_on(chain((member,), order))
+        member = group.first(self.client_host, self.cookie)
+        if member is None or (server := self._idle_connection(member)) is None:
+            self._go_on(member)
             return
-        self._go_on()
+        group.take(member)
+        if group.tying:
+            group.tie(self.client_host, member.number)
+        self._tried = (member.number,)
+        self._reused(server, member)
 
-    def _go_on(self, order: Iterator[Member] | None = None) -> None:
+    def _go_on(self, first: Member | None = None) -> None:
         frontend = self._frontend
         timeout = frontend.policy.connect_timeout
-        dispatch = Dispatch(self, self._group, frontend.dialer, frontend.sweep, timeout, self._tried, order)
+        dispatch = Dispatch(self, self._group, frontend.dialer, frontend.sweep, timeout, self._tried, first)
         self._dispatch = dispatch
         dispatch.next()
         if self._dispatch is dispatch:
@@ -129,7 +110,12 @@ class Assignment:
         """One to `member` that this request may go on over."""
         if self._new_only:
             return None
-        since = EVER if self._repeatable else self._frontend.seconds() - REPEATABLE_WITHIN
+        request = self.request
+        assert request is not None
+        if request.framing.is_empty and request.method in IDEMPOTENT:
+            since = EVER
+        else:
+            since = self._frontend.seconds() - REPEATABLE_WITHIN
         owner = self._client if self._group.rotation.send_proxy else None
         server = self._group.idle.take(member.number, since, owner)
         assert server is None or isinstance(server, ServerConnection)

@@ -10,6 +10,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from lbtwist.errors import BadMessage
+from lbtwist.model.plane import FINISHED
 from lbtwist.net.carried import ends_of
 from lbtwist.net.end import IEndTransport
 from lbtwist.net.http.deadline import Deadline
@@ -356,7 +357,7 @@ class ClientConnection(Protocol):
             self._linger()  # the client may be sending still
         else:
             self._close()
-        exchange.over()
+        exchange.end(FINISHED)
 
     def _say(self, status: int, request: RequestHead | None, location: bytes | None, keep: bool) -> int:
         """Send a response of our own. Returns its size."""

@@ -9,7 +9,7 @@ from twisted.logger import Logger
 from lbtwist.model.plane import FINISHED, ConnectionView, CutBy, Ending, Member
 from lbtwist.model.routing import Rule
 from lbtwist.net.dialing import TIMED_OUT
-from lbtwist.net.http.assignment import LOST
+from lbtwist.net.http.assignment import LOST, Assignment
 from lbtwist.net.http.frontend import HttpFrontend
 from lbtwist.net.http.server import LONG, ServerConnection
 from lbtwist.net.http.tunnel import Handshake, Tunnel
@@ -30,25 +30,16 @@ FOUND = 302
 class Exchange(Upload):
     """What a client asked, and what a server answers: what each sends is passed on as it comes."""
 
-    __slots__ = (
-        "id",
-        "received",
-        "sent",
-        "_opened",
-        "_endless",
-        "_keep",
-    )
-
     log = Logger()
 
+    received = sent = 0
+    _endless = False
+    _keep = False
+
     def __init__(self, client: ClientConnection, frontend: HttpFrontend) -> None:
-        super().__init__(client, frontend)
+        Assignment.__init__(self, client, frontend)
         self.id = next(frontend.ids)
-        self.received = 0
-        self.sent = 0
         self._opened = frontend.seconds()
-        self._endless = False
-        self._keep = False
         frontend.ledger.enter(self)
 
     @property
@@ -174,9 +165,13 @@ class Exchange(Upload):
         else:
             server.abort()
         self._server = None
-        left = self._release(self, FINISHED)
+        left, member = self._lease, self._member
+        assert left is not None and member is not None
+        self._lease = None
+        left.leave(self, FINISHED)
+        self._group.give_back(member.number)
         self._client.response_done(self._keep)
-        if left is not None and not left.live:
+        if not left.live:
             left.tell_if_empty()
 
     def switch(self, head: ResponseHead, rest: bytes) -> None:
@@ -254,7 +249,7 @@ class Exchange(Upload):
         """The client's connection is closed."""
         if not self._over:
             self._drop_server(self._sent_whole)
-            self._end(FINISHED)
+            self.end(FINISHED)
 
     def refuse(self, status: int) -> None:
         """What the client sends is no request, or not in time: nothing more of it goes on."""
@@ -282,10 +277,6 @@ class Exchange(Upload):
             self._truncate(Ending.TRUNCATED)
         else:
             self._answer(self._group.rotation.error_status, Ending.ANSWERED)
-
-    def over(self) -> None:
-        """The response was sent to its last byte."""
-        self._end(FINISHED)
 
     def watch_idle(self) -> None:
         """`HttpFrontend.adopt` tells the client."""
@@ -325,8 +316,9 @@ class Exchange(Upload):
     def _count_response(self, status: int, now: float) -> None:
         """The final head has come."""
         counts = self._group.counts
-        counts.responses.count(status)
-        self._frontend.responses.count(status)
+        at = status // 100 - 1
+        counts.responses.by_class[at] += 1
+        self._frontend.responses.by_class[at] += 1
         if self._sent_at:
             counts.header.observe(now - self._sent_at)
 
@@ -353,15 +345,15 @@ class Exchange(Upload):
         """Our own response, and the end of the exchange."""
         self._drop_server(self._sent_whole)
         self._client.answer(status, location, keep)
-        self._end(ending)
+        self.end(ending)
 
     def _truncate(self, ending: Ending = FINISHED) -> None:
         """The client sees that the response is not whole (rule 7)."""
         self._drop_server(self._sent_whole)
         self._client.truncate(self._endless)
-        self._end(ending)
+        self.end(ending)
 
-    def _end(self, ending: Ending) -> None:
+    def end(self, ending: Ending) -> None:
         """Nothing of it is left."""
         if self._over:
             return

@@ -136,7 +136,7 @@ class LoggedExchange(Exchange):
             self._tried = self._dispatch.tried
         super()._drop_server(whole)
 
-    def _end(self, ending: Ending) -> None:
+    def end(self, ending: Ending) -> None:
         access = self._frontend.access
         if access is not None and not self._over:
             protocol = self._frontend.policy.protocol
@@ -150,7 +150,7 @@ class LoggedExchange(Exchange):
                 )
             else:
                 access.over(self._record(protocol))
-        Exchange._end(self, ending)
+        Exchange.end(self, ending)
 
     def _record(self, protocol: str) -> Access:
         """The line of one that may have gone any way."""

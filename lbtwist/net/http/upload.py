@@ -6,29 +6,24 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from lbtwist.net.http.assignment import Assignment
-from lbtwist.net.http.frontend import HttpFrontend
 from lbtwist.net.http.server import ServerConnection
 from lbtwist.wire.body import chunk, last_chunk
 from lbtwist.wire.framing import CHUNKED
 from lbtwist.wire.trailers import passed_trailers
 
 if TYPE_CHECKING:
-    from lbtwist.net.http.client import ClientConnection
+    pass
 
 
 class Upload(Assignment):
     """Passes the request on as it comes, and no faster than the server takes it."""
 
-    __slots__ = ("begun", "_unsent", "_sent_whole", "_sent_at", "_over")
-
-    def __init__(self, client: ClientConnection, frontend: HttpFrontend) -> None:
-        super().__init__(client, frontend)
-        self.begun = False
-        """Bytes of the response have gone to the client."""
-        self._unsent = b""
-        self._sent_whole = False
-        self._sent_at = 0.0
-        self._over = False
+    begun = False
+    """Bytes of the response have gone to the client."""
+    _unsent = b""
+    _sent_whole = False
+    _sent_at = 0.0
+    _over = False
 
     @property
     def awaiting_body(self) -> bool:
