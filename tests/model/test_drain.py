@@ -224,7 +224,7 @@ def test_rule_29_one_that_is_about_further_connections_counts_them_from_then_on(
 def test_rule_64_one_that_is_about_less_goes_on_telling_what_it_was_about() -> None:
     drained = drain()
     drained.widen(Scope.registration(7, 9), drained.before + Tally(live=2, total=5, received=50))
-    drained.narrow(9, Tally(total=6, cut=1, received=70))
+    drained.narrow(9, Tally(live=1, total=6, cut=1, received=70))
     assert drained.scope == Scope.registration(7)
     receipt = drained.receipt(Tally(total=10, cut=3, received=110, sent=1000), 1.0)
     assert (receipt.connections, receipt.finished, receipt.cut, receipt.kept) == (6, 4, 2, 0)

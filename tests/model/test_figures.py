@@ -50,6 +50,10 @@ def test_distributions_add_bucket_by_bucket() -> None:
 def test_rule_75_figures_add_where_both_have_them_and_stay_where_one_has() -> None:
     one = Figures({1: ListenerFigures(2, (0, 1, 0, 0, 0))}, {"app": FULL}, {7: {"refused": 1, "reset": 2}})
     other = Figures({2: ListenerFigures(1)}, {"app": FULL, "api": FULL}, {7: {"refused": 3}, 8: {"reset": 1}})
+    twice = ListenerFigures(2, (0, 1, 0, 0, 0), {"late": 1}) + ListenerFigures(
+        3, (4, 1, 0, 0, 5), {"late": 2}
+    )
+    assert twice == ListenerFigures(5, (4, 2, 0, 0, 5), {"late": 3})
     both = one + other
     assert both.listeners == {**one.listeners, **other.listeners}
     assert both.groups["api"] == FULL
@@ -66,6 +70,8 @@ def test_what_has_changed_since_is_enough_to_follow() -> None:
     news = now.since(before)
     assert news == Figures({1: ListenerFigures(4)}, {"api": GroupFigures()})
     assert before.updated(news) == now
+    failed = Figures(failures={7: {"refused": 1}, 8: {"reset": 2}})
+    assert failed.since(before) == Figures(failures={8: {"reset": 2}})
     assert now.since(now) == Figures()
 
 

@@ -148,7 +148,16 @@ def test_what_begins_and_ends_while_it_is_away_counts_when_it_is_back(kind: type
     for _ in range(3):
         scheduler.released(1)
     scheduler.update(everyone)
-    assert chosen(scheduler) == 1
+    assert [chosen(scheduler) for _ in range(4)] == [1, 1, 1, 2]  # of 1 and 4 connections
+
+
+@each_kind
+def test_those_that_were_tried_in_vain_have_had_their_turn(kind: type[LeastConnections]) -> None:
+    scheduler = kind()
+    scheduler.update(members([100] * 3))
+    assert [order(scheduler) for _ in range(2)] == [[1, 2, 3]] * 2
+    assert next(scheduler.order("")).number == 1
+    assert order(scheduler) == [2, 3, 1]
 
 
 @each_kind

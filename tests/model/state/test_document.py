@@ -269,7 +269,7 @@ def test_the_ends_of_what_is_read() -> None:
         Receipt("s", "c", "w", "y", 0.0, deadline, LATEST, "cut", *range(1, 10))
         for deadline in (0.0, LATEST, math.inf)
     )
-    state = State({"app": intents, "api": ()}, (Setting(("a", "b"), [1], "", None),) * 2, drains)
+    state = State({"app": intents, "api": ()}, (Setting(("a", "b"), [1], "", 7),) * 2, drains)
     assert read_state(write_state(state)) == state
     assert [read_receipt_line(receipt_line(each)) for each in drains] == list(drains)
     with pytest.raises(ValueError, match=r"^receipt: 1 is not a table$"):
