@@ -381,6 +381,7 @@ def test_warnings_of_settings(group: str, warning: str) -> None:
         "connection_draining = { timeout = 'never', spread = 10 }",
         "health_check = { interval = 5, timeout = 5 }",
         "slow_start = 30",
+        "min_healthy = '100%'",
         "max_queue = 1\nservers.b = { address = '10.0.0.2:80', max_connections = 1 }",
     ],
 )
@@ -390,6 +391,17 @@ def test_what_is_not_warned_about(group: str) -> None:
 
 def test_a_discovered_group_is_not_missed_its_servers() -> None:
     assert warnings(read(MINIMAL + "min_healthy = 2\ndiscovery = { type = 'file', path = 'x' }")) == []
+
+
+def test_each_group_is_looked_at_also_behind_a_discovered_one() -> None:
+    groups = "discovery = { type = 'file', path = 'x' }\n[server_groups.b]\nservers = []\n"
+    listener = (
+        "server_group = 'app'\n[listeners.b]\nendpoint = ':8081'\nprotocol = 'tcp'\nserver_group = 'b'\n"
+    )
+    config = read(MINIMAL.replace("[server", listener + "[server") + groups)
+    assert warnings(config) == [
+        "server_groups.b.servers: there is none, so every connection is closed at once"
+    ]
 
 
 def test_a_group_that_nothing_uses_is_warned_about() -> None:
