@@ -17,10 +17,12 @@ MAX_EXTENSION = 256
 MAX_TRAILERS = 8 * 1024
 """Bytes of all trailers; more are refused."""
 
-_QUOTED = rb'"(?:[\t !#-\[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*+"'
+_QUOTED = rb'"(?>(?:[\t !#-\[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*)"'
 # No white space, though RFC 9112, 7.1.1 has it read: readers disagree on it, and nobody writes it.
-_SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})((?:;%b(?:=(?:%b|%b))?+)*+)\r\n" % (TOKEN, TOKEN, _QUOTED))
-_PART_OF_SIZE_LINE = re.compile(rb"(?:[0-9A-Fa-f]{1,16}(?:;[^\r\n]*+)?+\r?)?")
+_SIZE_LINE = re.compile(
+    rb"([0-9A-Fa-f]{1,16})((?>(?:;%b(?>(?:=(?:%b|%b))?))*))\r\n" % (TOKEN, TOKEN, _QUOTED)
+)
+_PART_OF_SIZE_LINE = re.compile(rb"(?:[0-9A-Fa-f]{1,16}(?>(?:;[^\r\n]*+)?)\r?)?")
 _MAX_SIZE_LINE = 16 + MAX_EXTENSION + 2
 
 

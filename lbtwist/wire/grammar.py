@@ -1,4 +1,8 @@
-"""The grammar of fields: RFC 9110, section 5, with each repetition possessive, so that time is linear."""
+"""The grammar of fields: RFC 9110, section 5, with nothing to go back to, so that time is linear.
+
+A set of characters is repeated possessively (`*+`), a group in an atomic one (`(?>(?:…)*)`): before Python
+3.11.5 a possessive group keeps what its last, failed repetition has read (CPython issue 106052).
+"""
 
 from __future__ import annotations
 
@@ -8,9 +12,9 @@ TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]++"
 TOKEN_BYTES = frozenset(b"!#$%&'*+.^_`|~-0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 TEXT = rb"[\t -~\x80-\xff]*+"
 """What a value or a reason is made of: no control bytes but HTAB."""
-TIDY_LINES = rb"(?:\r\n%b: (?![ \t])%b(?<![ \t]))*+" % (TOKEN, TEXT)
+TIDY_LINES = rb"(?>(?:\r\n%b: (?![ \t])%b(?<![ \t]))*)" % (TOKEN, TEXT)
 """Field lines as they are written here: one space before the value, none after it, and some value."""
-LINES = rb"(?:\r\n%b:%b)*+" % (TOKEN, TEXT)
+LINES = rb"(?>(?:\r\n%b:%b)*)" % (TOKEN, TEXT)
 """Field lines, each with the line end before it: no white space before a colon, no folded lines
 (RFC 9112, section 5)."""
 
@@ -18,7 +22,7 @@ FOLD = bytes(range(256)).lower().replace(b"_", b"-")
 """The table behind `folded`, where the call itself would be what takes the time."""
 
 # A comment or a quoted string may hold a comma: no list that is read here has one.
-_LIST = re.compile(rb"[ \t]*+(?:%b)?+[ \t]*+(?:,[ \t]*+(?:%b)?+[ \t]*+)*+" % (TOKEN, TOKEN))
+_LIST = re.compile(rb"[ \t]*+(?>(?:%b)?)[ \t]*+(?>(?:,[ \t]*+(?>(?:%b)?)[ \t]*+)*)" % (TOKEN, TOKEN))
 
 
 def folded(name: bytes) -> bytes:

@@ -25,7 +25,7 @@ from lbtwist.wire.target import (
 from lbtwist.wire.via import refuse_loop
 
 # A target that is no path, or a bad one, is told by parse_target.
-_TARGET = rb"(%b)(?:%b)?+|[!-~]++" % (PATH, QUERY)
+_TARGET = rb"(%b)(?>(?:%b)?)|[!-~]++" % (PATH, QUERY)
 _HEAD = re.compile(rb"(%b) (%b) HTTP/([0-9]\.[0-9])%b\r\n\r\n" % (TOKEN, _TARGET, SECTION))
 _UNDERSTOOD = understood(
     HOP_BY_HOP | FRAMING | FORWARDED | {b"host", b"cookie", b"via", b"expect", b"trailer", b"http2-settings"}

@@ -15,7 +15,7 @@ _AUTHORITY = re.compile(rb"(%b)(?::(%b))?" % (_HOST, _PORT))
 PATH = rb'/[!"$->@-\[\]-~]*+'
 QUERY = rb'\?[!"$-~]*+'
 _ABSOLUTE = re.compile(
-    rb"(?P<scheme>(?i:https?))://(?P<authority>(?:%b)(?::%b)?+)(?P<path>(?:%b)?+)(?P<query>(?:%b)?+)"
+    rb"(?P<scheme>(?i:https?))://(?P<authority>(?:%b)(?>(?::%b)?))(?P<path>(?>(?:%b)?))(?P<query>(?>(?:%b)?))"
     % (_HOST, _PORT, PATH, QUERY)
 )
 _DEFAULT_PORTS = {b"http": b"80", b"https": b"443"}
