@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from tests.certificates import DAY, Issued, authority, issue
 from tests.functional.balancer import HOST, Balancer, app
 from tests.functional.browser import CHROMIUM, Browser
+from tests.functional.generations import Generations
 from tests.functional.http_harness import Worker, curl, http_app, workers
 from tests.functional.peers import Address, Server
 from tests.functional.process import PATIENCE, run
@@ -267,6 +268,40 @@ def test_certificates_are_renewed_while_connections_live(
         for client in clients:
             client.sendall(b"still here\n")
         assert {heard(client, 18) for client in clients} == {b"ecs01: still here\n"}
+
+
+@pytest.mark.slow
+def test_rule_74_a_handshake_that_an_upgrade_meets_is_finished(
+    tmp_path: Path, site: Site, pair: tuple[Server, Server]
+) -> None:
+    with (
+        Generations(tmp_path, tls(site, pair[0])) as lb,
+        closing(site.connect(lb.address)) as before,
+        closing(socket.create_connection(lb.address, PATIENCE)) as late,
+    ):
+        assert heard(before, len(GREETING)) == GREETING
+        received, sent = ssl.MemoryBIO(), ssl.MemoryBIO()
+        handshake = site.context().wrap_bio(received, sent, server_hostname="localhost")
+        with pytest.raises(ssl.SSLWantReadError):
+            handshake.do_handshake()
+        hello = sent.read()
+        late.sendall(hello[:50])
+        old = lb.upgrade()
+        late.sendall(hello[50:])
+        received.write(late.recv(65536))
+        handshake.do_handshake()
+        late.sendall(sent.read())
+        before.sendall(b"still here\n")
+        assert heard(before, 18) == b"ecs01: still here\n"
+        eventually(lambda: lb.ask("status")["connections"] == 2)
+        raw = socket.create_connection(lb.address, PATIENCE)
+        context = before.context
+        with closing(context.wrap_socket(raw, server_hostname="localhost", session=before.session)) as after:
+            assert heard(after, len(GREETING)) == GREETING
+            assert not after.session_reused, "the keys of tickets are those of a process"
+        before.close()
+        late.close()
+        lb.gone(old)
 
 
 def test_a_bad_renewal_is_refused_and_the_old_one_serves_on(
