@@ -22,7 +22,7 @@ def patterns() -> Iterator[tuple[str, str]]:
                 yield f"{module.name}.{name}", raw.decode("latin-1") if isinstance(raw, bytes) else raw
 
 
-@pytest.mark.parametrize(("name", "pattern"), patterns())
+@pytest.mark.parametrize(("name", "pattern"), list(patterns()))
 def test_no_group_is_possessive(name: str, pattern: str) -> None:
     """Before Python 3.11.5 one keeps what its last, failed repetition has read (CPython issue 106052)."""
     assert not POSSESSIVE_GROUP.search(pattern), name
