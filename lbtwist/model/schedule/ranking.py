@@ -56,10 +56,10 @@ class Ranking(Generic[R]):
 
     def fell(self, ranked: R) -> None:
         """The rank of one of those that are ranked may have become lower."""
+        self._changes += 1  # also where its entry is lower still: a walk may have put it behind others
         entry = ranked.entry
         if ranked.major < entry[0] or (ranked.major == entry[0] and ranked.minor < entry[1]):
             heappush(self._heap, ranked.enter())
-            self._changes += 1
             if len(self._heap) > self._limit:
                 self._sweep()
 

@@ -123,6 +123,18 @@ def test_one_that_falls_meanwhile_is_not_missed() -> None:
     assert [each.member.number for each in (*got, *after)] == expected
 
 
+def test_one_that_rises_and_falls_meanwhile_is_where_it_then_belongs() -> None:
+    """Its entry in the heap was lower all the time."""
+    ranking, ranked = filled([4, 6, 8, 9, 1])
+    after = ranking.after(ranked[4])
+    assert next(after) is ranked[0]
+    ranked[1].major = 10
+    assert next(after) is ranked[2]
+    ranked[1].major = 7
+    ranking.fell(ranked[1])
+    assert list(after) == [ranked[1], ranked[3]]
+
+
 def test_one_that_falls_below_the_first_is_the_first() -> None:
     """Its place among equals is of another size than its rank."""
     ranking, ranked = filled([5, 5, 9])
