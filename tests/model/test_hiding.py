@@ -41,3 +41,10 @@ def test_one_that_is_escaped_is_not_seen() -> None:
 def test_what_is_no_secret_is_seen() -> None:
     lines = ["+retries = 3", ' name = "my secret"', '-host = "secret.example.com"']
     assert hidden(lines, [Part({"name": "my secret"})]) == lines
+
+
+def test_a_secret_within_another_does_not_show_the_rest_of_it() -> None:
+    longer = f"9{SECRET}zz"
+    parts = [Part({"a": [[{"secret": SECRET}]]}), Part({"b": {"secret": longer, "c": {"secret": ""}}})]
+    assert hidden([f"x {longer} y", f"x {SECRET} y"], parts) == ["x *** y", "x *** y"]
+    assert hidden([f"x {longer} y", f"x {SECRET} y"], parts[::-1]) == ["x *** y", "x *** y"]
