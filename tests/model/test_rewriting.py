@@ -139,6 +139,49 @@ def test_a_file_that_says_it_already_is_the_same_text() -> None:
     assert rewrite(FILE, {(*APP, "retries"): LiveChange(1)}) == FILE
 
 
+RULES = [{"host": "a", "respond": 404, "more": {"x": [1, {"y": 2}]}}, {"alpn": ["h2", "b"]}]
+ON_ONE_LINE = '[{host = "a", respond = 404, more = {x = [1, {y = 2}]}}, {alpn = ["h2", "b"]}]'
+SERVERS = {"a": {"address": "10.0.0.1:80"}, "b": {"address": "10.0.0.2:80", "weight": 5}}
+AS_LINES = 'a = "10.0.0.1:80"\nb = {address = "10.0.0.2:80", weight = 5}\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "value", "new"),
+    [
+        ("a = 1", ("b",), 2, "a = 1\nb = 2\n"),
+        ("", ("b",), 2, "b = 2\n"),
+        ("[a]\nx = 1\n", ("a", "rules"), RULES, f"[a]\nx = 1\nrules = {ON_ONE_LINE}\n"),
+        ("a = 1\n", ("b", "rules"), RULES, f"a = 1\n\n[b]\nrules = {ON_ONE_LINE}\n"),
+        ("[a.b]\nx = 1\n\n[c]\nx = 1\n", ("a", "b"), None, "a = {}\n\n[c]\nx = 1\n"),
+        ("[a.b.c]\nd = 1\n\n[e]\nf = 1\n", ("a", "b", "c"), None, "[a]\nb = {}\n\n[e]\nf = 1\n"),
+        ("[a.b.c]\nd = 1\n[a.b.g]\nf = 1\n", ("a", "b", "c"), None, "[a.b.g]\nf = 1\n"),
+        (
+            "[server_groups.app]\nretries = 1\n",
+            (*APP, "servers"),
+            SERVERS,
+            f"[server_groups.app]\nretries = 1\n\n[server_groups.app.servers]\n{AS_LINES}",
+        ),
+        (
+            "x = 1\n",
+            APP,
+            {"retries": 1, "servers": SERVERS, "health_check": {"interval": 5}},
+            f"x = 1\n\n[server_groups.app]\nretries = 1\n\n[server_groups.app.servers]\n{AS_LINES}"
+            "\n[server_groups.app.health_check]\ninterval = 5\n",
+        ),
+    ],
+)
+def test_what_is_new_is_written_so(text: str, path: KeyPath, value: object, new: str) -> None:
+    assert rewrite(text, {path: LiveChange(value)}) == new
+
+
+def test_what_is_refused_is_told_by_its_first_three_keys() -> None:
+    part = Part({"a": {"b": 1}}, "lb.toml", Path(), "a = [")
+    wanted = {"a": {"b": 2, "c": 3, "d": 4, "e": 5}}
+    why = r"^lb\.toml: a\.b, a\.c, a\.d can't be changed in the form that the file has: edit it there$"
+    with pytest.raises(Refused, match=why):
+        rewritten(part, wanted, Ports([]))
+
+
 def test_what_a_file_cannot_say_in_its_form_is_refused() -> None:
     text = "a = [1]\n"
     part = Part(tomllib.loads(text), "lb.toml", Path(), "a = [2]\n")
