@@ -11,6 +11,7 @@ from lbtwist.model.config import rate
 from lbtwist.model.config.http import CODES, HOST, URL
 from lbtwist.model.config.kinds import DOMAIN, PATTERNS, RESOLVER, TARGET, TLS_NAME
 from lbtwist.model.config.quorum import Quorum, parse_quorum
+from lbtwist.model.config.secret import Secret
 from lbtwist.model.hostname import HostName
 
 HOST_FORM = "a host as app.internal, 10.0.0.1 or [::1], with a port or without"
@@ -86,3 +87,13 @@ def test_a_quorum_is_a_number_or_a_percentage_that_rounds_up() -> None:
     assert [str(Quorum(50)), str(Quorum(50, percentage=True))] == ["50", "50%"]
     with pytest.raises(ValueError, match=r"^-1 is not 0 or more, or \"0%\"–\"100%\"$"):
         parse_quorum(-1)
+
+
+def test_secrets_are_equal_by_what_they_hold_and_never_shown() -> None:
+    one, same, other = Secret("0123456789abcdef"), Secret("0123456789abcdef"), Secret("another secret 16")
+    assert one == same
+    assert one != other
+    assert one != "0123456789abcdef"
+    assert len({one, same, other}) == 2
+    assert hash(one) != hash(other)
+    assert (repr(one), str(one), f"{one}") == ("***", "***", "***")

@@ -174,6 +174,60 @@ def test_what_is_new_is_written_so(text: str, path: KeyPath, value: object, new:
     assert rewrite(text, {path: LiveChange(value)}) == new
 
 
+GROUP = "[server_groups.app]\nretries = 1\n"
+LINES = '\n[server_groups.app.servers]\na = "10.0.0.1:80"  # one\n'
+HEAD = '[server_groups.app.servers.a]\naddress = "10.0.0.1:80"\nweight = 5\n'
+TWO_ON_A_LINE = 'servers = [\n "10.0.0.1:80", "10.0.0.2:80", # both\n]  # all\n'
+FIRST = '\n[server_groups.app.servers] # all\n"10.0.0.1:80" = "10.0.0.1:80"\n'
+SPELLED = f'{FIRST}"10.0.0.2:80" = "10.0.0.2:80" # both\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "value", "new"),
+    [
+        (f"{LINES}\n[x]\ny = 1\n", "", None, "\n[x]\ny = 1\n"),
+        (LINES, "", 5, "servers = 5\n"),
+        ('servers = ["10.0.0.1:80"]\n', "", None, ""),
+        ("", "", 5, "servers = 5\n"),
+        (LINES, "a.address", "10.0.0.9:80", LINES.replace("0.1", "0.9")),
+        (
+            HEAD,
+            "b",
+            {"address": "10.0.0.2:80", "weight": 7},
+            f'{HEAD}\n[server_groups.app.servers.b]\naddress = "10.0.0.2:80"\nweight = 7\n',
+        ),
+        (HEAD, "a.weight", None, HEAD.replace("weight = 5\n", "")),
+        (
+            'servers.a = "10.0.0.1:80"\n',
+            "b",
+            {"address": "10.0.0.2:80", "weight": 7},
+            'servers.a = "10.0.0.1:80"\nservers.b = {address = "10.0.0.2:80", weight = 7}\n',
+        ),
+        (
+            'servers.a = { address = "10.0.0.1:80", weight = 5 }\n',
+            "a.address",
+            "10.0.0.9:80",
+            'servers.a = { address = "10.0.0.9:80", weight = 5 }\n',
+        ),
+        (TWO_ON_A_LINE, "c", {"address": "10.0.0.3:80"}, f'{SPELLED}c = "10.0.0.3:80"\n'),
+        (
+            TWO_ON_A_LINE,
+            "c",
+            {"address": "10.0.0.3:80", "weight": 5},
+            f'{SPELLED}c = {{address = "10.0.0.3:80", weight = 5}}\n',
+        ),
+    ],
+)
+def test_servers_are_written_as_those_that_are_there(text: str, name: str, value: object, new: str) -> None:
+    path = (*APP, "servers", *filter(None, name.split(".")))
+    assert rewrite(GROUP + text, {path: LiveChange(value)}) == GROUP + new
+
+
+def test_a_listed_server_that_gets_another_address_keeps_its_name() -> None:
+    done = {(*APP, "servers", "10.0.0.2:80", "address"): LiveChange("10.0.0.9:80")}
+    assert rewrite(GROUP + TWO_ON_A_LINE, done) == (f'{GROUP}{FIRST}"10.0.0.2:80" = "10.0.0.9:80" # both\n')
+
+
 def test_what_is_refused_is_told_by_its_first_three_keys() -> None:
     part = Part({"a": {"b": 1}}, "lb.toml", Path(), "a = [")
     wanted = {"a": {"b": 2, "c": 3, "d": 4, "e": 5}}
