@@ -2,89 +2,41 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from twisted.internet.interfaces import IAddress, IHalfCloseableProtocol, IPushProducer
-from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from lbtwist.errors import BadMessage
 from lbtwist.model.plane import FINISHED
-from lbtwist.net.carried import ends_of
-from lbtwist.net.end import IEndTransport
-from lbtwist.net.http.deadline import Deadline
 from lbtwist.net.http.exchange import Exchange
 from lbtwist.net.http.frontend import HttpFrontend
-from lbtwist.net.http.linger import LINGER, Lingering
+from lbtwist.net.http.linger import LINGER
 from lbtwist.net.http.logged import LoggedExchange
-from lbtwist.net.http.server import ServerConnection
+from lbtwist.net.http.parting import BODY, HEAD, OVER, WAIT, Parting
 from lbtwist.net.logged import turn_away
 from lbtwist.net.pair import CLOSE_TIMEOUT
 from lbtwist.net.sending import queued
-from lbtwist.net.sockaddr import shown
-from lbtwist.net.tls.client_transport import end_without_notice
-from lbtwist.wire.answer import answer
 from lbtwist.wire.body import BodyReader, body_reader
-from lbtwist.wire.forwarded import Hop, client_address
-from lbtwist.wire.onward import onward_request
-from lbtwist.wire.proxy_ends import Ends
-from lbtwist.wire.repeated import Repeated, Rewritten
+from lbtwist.wire.repeated import Repeated
 from lbtwist.wire.request_head import RequestHead, parse_request_head
-
-_HEAD, _BODY, _WAIT, _OVER = range(4)
-"""What the bytes are that come next: of a request's head, of its body, for a later turn, nothing any more."""
 
 
 @implementer(IHalfCloseableProtocol, IPushProducer)
-class ClientConnection(Protocol):
+class ClientConnection(Parting):
     """One client's connection, until it is closed or becomes a WebSocket's.
 
     There is one exchange at a time. What comes while it lasts is of its body, or waits as it came, at
     most one read of it: requests are answered in their order, and who sends more is not read.
     """
 
-    transport: IEndTransport
-    _address = ""
-
     def __init__(self, frontend: HttpFrontend, host: str, peer: IAddress | None) -> None:
-        """`peer` is the client's address and `host` the IP address of it; empty where it has none (a Unix
-        socket)."""
-        self.host = host
-        self._peer = peer
-        self.deadline = Deadline(frontend.sweep)
-        self.tie = (b"", 0.0)
-        """The persistence cookie that it was last given here, and when."""
-        self.servers: set[ServerConnection] = set()
-        """Those that were told of this client, and serve no other."""
-        self._frontend = frontend
-        self._hop: Hop | None = None
-        self._exchange: Exchange | None = None
-        self._turn = _HEAD
-        self._buffer = b""
-        self.onward = Rewritten(onward_request)
-        """Writes its requests for servers."""
+        super().__init__(frontend, host, peer)
         self._heads = Repeated(parse_request_head)
         self._body: BodyReader | None = None
         self._paused = False
-        self.ended = False
-        """It has shut its sending side down."""
-        self._held = False
         self._queued = 0
         self._flushing: bool | None = None
         self._working = False
-
-    @property
-    def address(self) -> str:
-        """Where it comes from, as shown."""
-        if not self._address:
-            self._address = shown(self._peer)
-        return self._address
-
-    @property
-    def ends(self) -> Ends:
-        """Of its connection, as servers may be told."""
-        return ends_of(self._peer, self.transport)
 
     @property
     def held(self) -> bool:
@@ -95,22 +47,6 @@ class ClientConnection(Protocol):
     def may_stay(self) -> bool:
         """There may be another request."""
         return not self.ended or bool(self._buffer)
-
-    def host_of(self, request: RequestHead) -> str:
-        """The IP address of the client that `request` comes from, by proxies that are trusted."""
-        trusted = self._frontend.trusted
-        if trusted is None:
-            return self.host
-        return client_address(request.known, self.host, trusted.__contains__)
-
-    def hop_of(self, request: RequestHead) -> Hop:
-        """How a server is told of this connection."""
-        hop = self._hop
-        if hop is None:
-            hop = self._hop = self._frontend.hop(self.host, self.transport)
-        if request.authority:
-            return hop
-        return replace(hop, authority=shown(self.transport.getHost()).encode())
 
     def connectionMade(self) -> None:
         self.transport.registerProducer(self, True)
@@ -124,12 +60,12 @@ class ClientConnection(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         turn = self._turn
-        if turn is _HEAD:
+        if turn is HEAD:
             self._buffer = self._buffer + data if self._buffer else data
             self._work()
-        elif turn is _BODY:
+        elif turn is BODY:
             self._read_body(data)
-        elif turn is _WAIT:
+        elif turn is WAIT:
             self._buffer += data
             self.pause()
 
@@ -137,11 +73,11 @@ class ClientConnection(Protocol):
         self.ended = True
         exchange = self._exchange
         if exchange is None:
-            if self._turn is not _WAIT:
+            if self._turn is not WAIT:
                 self._close()
         elif exchange.request is None:
             self._give_up(exchange)
-        elif self._turn is _BODY:
+        elif self._turn is BODY:
             exchange.refuse(400)
 
     def writeConnectionLost(self) -> None:
@@ -149,7 +85,7 @@ class ClientConnection(Protocol):
 
     def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
         self.deadline.stop()
-        self._turn = _OVER
+        self._turn = OVER
         exchange, self._exchange = self._exchange, None
         self._frontend.clients.depart(self)
         if exchange is not None:
@@ -158,7 +94,7 @@ class ClientConnection(Protocol):
 
     def stream(self) -> None:
         """The server is there: the body goes to it as it comes."""
-        self._turn = _BODY
+        self._turn = BODY
         data, self._buffer = self._buffer, b""
         self.moves()
         self.resume()
@@ -185,7 +121,7 @@ class ClientConnection(Protocol):
     def response_done(self, keep: bool) -> None:
         """All of the response was written; it is over when it was sent."""
         if self._body is not None:
-            self._turn = _OVER  # nobody is there any more to have the rest of the request
+            self._turn = OVER  # nobody is there any more to have the rest of the request
         if self._held:
             self._flushing = keep
             self.moves()
@@ -204,26 +140,6 @@ class ClientConnection(Protocol):
             self._next()
         else:
             self._linger(LINGER)
-
-    def truncate(self, endless: bool) -> None:
-        """Close so that the client sees that the response is not whole (rule 7).
-
-        `endless` says that the end of the connection would have been the end of the body.
-        """
-        held = self._held
-        end_without_notice(self.transport)
-        self._close(CLOSE_TIMEOUT)
-        if endless or held:
-            self.transport.abortConnection()
-
-    def give_up(self) -> tuple[IEndTransport, bytes]:
-        """Its transport, for another protocol, and what has come and was not used."""
-        self._exchange = None
-        self._turn = _OVER
-        self.deadline.stop()
-        self.transport.unregisterProducer()
-        self._part_with_servers()
-        return self.transport, self._buffer
 
     def leave(self) -> None:
         """Guest."""
@@ -257,15 +173,11 @@ class ClientConnection(Protocol):
             self._finish(keep)
         elif self._exchange is not None:
             self._exchange.client_drained()
-        elif self._turn is _WAIT:
+        elif self._turn is WAIT:
             self._next()
 
     def stopProducing(self) -> None:
         """It is closed; `connectionLost` follows."""
-
-    def _part_with_servers(self) -> None:
-        for server in list(self.servers):
-            server.expire()
 
     def _read_body(self, data: bytes) -> None:
         exchange, body = self._exchange, self._body
@@ -280,7 +192,7 @@ class ClientConnection(Protocol):
         if done:
             self._body = None
             self._buffer = rest
-            self._turn = _WAIT
+            self._turn = WAIT
             exchange.received -= len(rest)
         exchange.send(content, done, body.trailers)
 
@@ -289,7 +201,7 @@ class ClientConnection(Protocol):
         if self._working:
             return
         self._working = True
-        while self._buffer and self._turn is _HEAD and self._begin():
+        while self._buffer and self._turn is HEAD and self._begin():
             pass
         self._working = False
 
@@ -313,7 +225,7 @@ class ClientConnection(Protocol):
         request, rest = parsed
         exchange.received = len(self._buffer) - len(rest)
         self._buffer = rest
-        self._turn = _WAIT
+        self._turn = WAIT
         self._body = None if request.framing.is_empty else body_reader(request.framing)
         if not new:
             exchange.head_came_in_pieces()
@@ -334,7 +246,7 @@ class ClientConnection(Protocol):
         if self._held:
             self.moves()
             return
-        self._turn = _HEAD
+        self._turn = HEAD
         self._body = None
         if self._buffer:
             self._work()
@@ -358,18 +270,6 @@ class ClientConnection(Protocol):
         else:
             self._close()
         exchange.end(FINISHED)
-
-    def _say(self, status: int, request: RequestHead | None, location: bytes | None, keep: bool) -> int:
-        """Send a response of our own. Returns its size."""
-        frontend = self._frontend
-        frontend.responses.count(status)
-        version, method = (request.version, request.method) if request else (b"1.1", b"GET")
-        name, date = frontend.policy.proxy_name, frontend.date
-        response = answer(
-            status, name, date, version=version, method=method, keep_alive=keep, location=location
-        )
-        self.transport.write(response)
-        return len(response)
 
     def _stays(self, request: RequestHead) -> bool:
         """The connection may serve another request after this one."""
@@ -401,21 +301,3 @@ class ClientConnection(Protocol):
         """Half a head, and nothing more to come."""
         self._close()
         exchange.client_gone()
-
-    def _close(self, within: float | None = None) -> None:
-        """Close when all was sent, and at last after so many seconds: by default, the idle timeout."""
-        self._exchange = None
-        self._turn = _OVER
-        limit = self._frontend.policy.idle_timeout if within is None else within
-        self.deadline.watch(limit, self.transport.abortConnection)
-        self.transport.unregisterProducer()
-        self.transport.loseConnection()
-
-    def _linger(self, patience: float | None = None) -> None:
-        if self.ended:
-            self._close(patience)
-            return
-        transport, _ = self.give_up()
-        lingering = Lingering(self._frontend, self.deadline)
-        self._frontend.clients.replace(self, lingering)
-        lingering.begin(transport, patience)
