@@ -139,6 +139,59 @@ def test_a_file_that_says_it_already_is_the_same_text() -> None:
     assert rewrite(FILE, {(*APP, "retries"): LiveChange(1)}) == FILE
 
 
+RULED = """\
+[listeners.web]
+protocol = "http"
+
+# One.
+[[listeners.web.rules]]
+host = "a"
+
+# Two.
+[[listeners.web.rules]]
+host = "b"
+
+# Next.
+[console]
+x = 1
+"""
+INNER = "# Above.\n[a.b.c]\nd = 1\n\n# E.\n[e]\nf = 1\n# end\n"
+DOTTED = "# D.\na.b = 1 # b\n# x\na.c = 2\n\n# E.\n[e]\nf.g = 1\nf.h = 2\n"
+BESIDE = "y = 1\n\n[a.b.c]\nd = 1\n\n[a.b.d]\nd = 1\n\n[e]\nf = 1\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "value", "old", "new"),
+    [
+        (RULED, ("listeners", "web", "tls"), 5, 'protocol = "http"\n', 'protocol = "http"\ntls = 5\n'),
+        (RULED, ("console",), None, "[console]\nx = 1\n", ""),
+        (RULED, ("console", "y"), 2, "x = 1\n", "x = 1\ny = 2\n"),
+        (
+            RULED,
+            ("listeners", "web", "rules"),
+            None,
+            '[[listeners.web.rules]]\nhost = "a"\n\n# Two.\n[[listeners.web.rules]]\nhost = "b"\n',
+            "",
+        ),
+        (INNER, ("a",), None, "[a.b.c]\nd = 1\n", ""),
+        (INNER, ("e",), None, "[e]\nf = 1\n", ""),
+        (INNER, ("a", "b", "c", "x"), 1, "d = 1\n", "d = 1\nx = 1\n"),
+        (BESIDE, ("a",), None, "\n[a.b.c]\nd = 1\n\n[a.b.d]\nd = 1\n", ""),
+        (BESIDE, ("a", "b", "c"), None, "\n[a.b.c]\nd = 1\n", ""),
+        (DOTTED, ("a", "b"), None, "a.b = 1 # b\n", ""),
+        (DOTTED, ("a",), None, "a.b = 1 # b\n# x\na.c = 2\n", "# x\n"),
+        (DOTTED, ("e", "f"), None, "f.g = 1\nf.h = 2\n", ""),
+        (DOTTED, ("z",), 1, "a.c = 2\n", "a.c = 2\nz = 1\n"),
+        ("# L.\n[[q.l]]\nx = 1\n\n[r]\ns = 1\n", ("q",), None, "[[q.l]]\nx = 1\n", ""),
+    ],
+)
+def test_comments_before_a_head_stay_where_they_are(
+    text: str, path: KeyPath, value: object, old: str, new: str
+) -> None:
+    assert text.count(old) == 1
+    assert rewrite(text, {path: LiveChange(value)}) == text.replace(old, new)
+
+
 RULES = [{"host": "a", "respond": 404, "more": {"x": [1, {"y": 2}]}}, {"alpn": ["h2", "b"]}]
 ON_ONE_LINE = '[{host = "a", respond = 404, more = {x = [1, {y = 2}]}}, {alpn = ["h2", "b"]}]'
 SERVERS = {"a": {"address": "10.0.0.1:80"}, "b": {"address": "10.0.0.2:80", "weight": 5}}

@@ -14,7 +14,6 @@ class Heads:
     edited: what is added to that one then stands with its own keys."""
 
     def __init__(self, document: TOMLDocument) -> None:
-        self._document = document
         self._above: list[tuple[Table, str]] = []
         self._rest = self._lift(document, "")
         if self._rest:
