@@ -53,12 +53,12 @@ def of_request(data: bytes) -> list[float]:
 
 def of_response(data: bytes) -> list[float]:
     """The costs of each column for a response to a small request, without its body."""
-    head, asked, gathered = response(data), request(WRK), Gathered(httptools.HttpResponseParser)
+    head, gathered = response(data), Gathered(httptools.HttpResponseParser)
     whole = data + bytes(head.framing.length)
     assert by_httptools.response(gathered.feed(whole)) == head
     return costs(
         lambda: parse_response_head(data, b"GET"),
-        lambda: onward_response(head, asked, b"lbtwist", DATE, True),
+        lambda: onward_response(head, b"1.1", b"lbtwist", DATE, True),
         lambda: gathered.feed(whole),
         lambda: by_httptools.response(gathered.feed(whole)),
     )
