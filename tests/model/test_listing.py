@@ -68,9 +68,10 @@ def test_an_address_that_stands_twice_is_a_problem(second: bytes) -> None:
 
 
 def test_json() -> None:
-    text = b'["10.0.0.1:80", {"address": "[::1]", "weight": 0}, {"address": "unix:/run/x"}]'
+    text = b'["10.0.0.1:80", "10.0.0.2", {"address": "[::1]", "weight": 0}, {"address": "unix:/run/x"}]'
     assert servers_in_json(text, 81) == {
         Address("10.0.0.1", 80): 100,
+        Address("10.0.0.2", 81): 100,
         Address("::1", 81): 0,
         Address("/run/x"): 100,
     }

@@ -2,13 +2,15 @@ from __future__ import annotations
 
 import dataclasses
 
-from lbtwist.model.plane import EVERYTHING, Scope, Tally
+from lbtwist.model.plane import EVERYTHING, Scope, ScopeKind, Tally
 
 
 def test_scopes_of_the_same_thing_are_equal_and_of_others_are_not() -> None:
     scopes = [Scope.registration(7), Scope.listener(7), Scope.registration(8), EVERYTHING]
     assert len(set(scopes)) == 4
     assert Scope.registration(7) == Scope.registration(7)
+    assert Scope.registration(7, 8) == Scope(ScopeKind.REGISTRATION, (7, 8))
+    assert Scope.listener(7) == Scope(ScopeKind.LISTENER, (7,))
 
 
 def test_bytes_moved_are_those_of_both_directions() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -133,6 +134,17 @@ def test_one_that_rises_and_falls_meanwhile_is_where_it_then_belongs() -> None:
     ranked[1].major = 7
     ranking.fell(ranked[1])
     assert list(after) == [ranked[1], ranked[3]]
+
+
+@pytest.mark.parametrize("count", range(8))
+def test_all_are_in_order_however_many_have_risen_or_fallen(count: int) -> None:
+    for by in (20, -20):
+        ranking, ranked = filled(list(range(8)))
+        for each in ranked[:count]:
+            each.major += by
+            if by < 0:
+                ranking.fell(each)
+        assert in_order(ranking) == by_rank(ranked)
 
 
 def test_one_that_falls_below_the_first_is_the_first() -> None:
