@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lbtwist.model.address import Address
-from lbtwist.model.config import rate
+from lbtwist.model.config import rate, rules
 from lbtwist.model.config.http import CODES, HOST, URL
 from lbtwist.model.config.kinds import DOMAIN, PATTERNS, RESOLVER, TARGET, TLS_NAME
 from lbtwist.model.config.quorum import Quorum, parse_quorum
@@ -36,6 +36,8 @@ URL_FORM = "http://host/path or https://host/path, without a user and a fragment
         (RESOLVER, "", ""),
         (PATTERNS, ["a", "*.toml"], ("a", "*.toml")),
         (TLS_NAME, "0::1", "::1"),
+        (rules.HOST, "[1:2:3:4:5:6:7:8]", "[1:2:3:4:5:6:7:8]"),
+        (rules.ALPN, "h2", ("h2",)),
         (rate._PER_SECOND, 0.01, 0.01),
         (rate._PER_SECOND, 1_000_000, 1e6),
         (rate._PER_SECOND, 0, 0.0),
@@ -62,6 +64,8 @@ def test_what_is_allowed_is_read(kind: Any, value: object, read: object) -> None
         (PATTERNS, [1], '[1] is not a list of file names, as ["conf.d/*.toml"]'),
         (PATTERNS, ["a\n"], "['a\\n'] is not a list of file names, as [\"conf.d/*.toml\"]"),
         (TLS_NAME, 1, '1 is not the name of a host, as app.internal, or an IP address, nor ""'),
+        (rules.ALPN, [], '[] is not the name of a protocol, as "h2", or a list of some'),
+        (rules.ALPN, ["a b"], "['a b'] is not the name of a protocol, as \"h2\", or a list of some"),
         (rate._PER_SECOND, 0.009, "0.009 is not 0, or 0.01–1000000 a second"),
         (rate._PER_SECOND, 1_000_001, "1000001 is not 0, or 0.01–1000000 a second"),
         (rate._PER_SECOND, float("inf"), "inf is not a number (0, or 0.01–1000000 a second)"),
