@@ -13,7 +13,7 @@ from lbtwist.model.failopen import FailOpen
 from lbtwist.model.health import Health, HealthRecord
 from lbtwist.model.members import Members
 from lbtwist.model.plane import Tally
-from lbtwist.model.registration import Admin, Membership, Registration
+from lbtwist.model.registration import Admin, Condition, Membership, Registration
 
 
 def address(number: int) -> Address:
@@ -157,6 +157,31 @@ def test_rule_16_who_waits_is_told_once() -> None:
     assert gone(group, other) is False
 
 
+def test_rule_16_one_that_is_held_waits_for_further_drains() -> None:
+    one, two, three, held = registration(1), registration(2), registration(3), registration(4)
+    group = members(one, two, three, held)
+    for each in (one, two, three):
+        group.leave(each)
+    group.hold(held, [])
+    assert (held.waits_for, held.takes_new, gone(group, three)) == (set(), True, False)
+    group.hold(held, [one])
+    group.hold(held, [two])
+    assert (held.waits_for, held.takes_new) == ({1, 2}, False)
+    assert gone(group, one) is False
+    assert gone(group, two) is True
+    assert chosen(group) == [4]
+
+
+def test_one_that_leaves_already_when_it_comes_is_leaving() -> None:
+    """As those of an earlier generation."""
+    group, one = members(), registration(1)
+    group.inherit(one)
+    assert (one.membership, group.get(1), group.leaving("ecs01")) == (Membership.LEAVING, one, one)
+    assert (group.registered, len(group), chosen(group)) == (0, 1, [])
+    assert gone(group, one) is False
+    assert len(group) == 0
+
+
 def test_one_that_is_gone_is_forgotten_and_nobody_else_is_touched() -> None:
     one, two = registration(1), registration(2)
     group = members(one, two)
@@ -237,12 +262,17 @@ def test_a_servers_limit_and_turn_are_conditions_too() -> None:
     group = members(main, backup)
     choice = group.rotation(FailOpen.NEVER)
 
-    def said(each: Registration, live: int) -> list[tuple[str, str, str]]:
-        return [(c.name, c.value, c.reason) for c in group.conditions(each, live, choice)][-2:]
+    def said(each: Registration, live: int) -> list[Condition]:
+        return list(group.conditions(each, live, choice))[-2:]
 
-    assert said(main, 1) == [("limit", "1 of 2", ""), ("turn", "yes", "")]
-    assert said(main, 2) == [("limit", "2 of 2", "full"), ("turn", "yes", "")]
-    assert said(backup, 9) == [("limit", "9 of any", ""), ("turn", "standby", "standby")]
+    turn, none = Condition("turn", "yes", True, ""), Condition("limit", "9 of any", True, "")
+    assert said(main, 1) == [Condition("limit", "1 of 2", True, ""), turn]
+    assert said(main, 2) == [Condition("limit", "2 of 2", False, "full"), turn]
+    assert said(backup, 9) == [none, Condition("turn", "standby", False, "standby")]
+    main.max_connections = 1
+    assert said(main, 1) == [Condition("limit", "1 of 1", False, "full"), turn]
+    backup.record = HealthRecord()
+    assert said(backup, 9) == [none, Condition("turn", "initial", False, "initial")]
 
 
 def test_a_server_is_found_by_every_seat_it_has() -> None:

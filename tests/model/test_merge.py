@@ -61,6 +61,10 @@ def test_rule_67_one_that_a_verb_removed_stays_so_while_nothing_else_is_said() -
     assert merge(members(), said(_1=A), said(_1=Wanted("a", 7))) == Merge([], {}, {})
 
 
+def test_rule_67_those_behind_one_that_a_verb_removed_are_looked_at_too() -> None:
+    assert merge(members(), said(_1=A), said(_1=A, _2=B)) == Merge([], {}, said(_2=B))
+
+
 def test_rule_67_one_that_a_verb_removed_comes_back_where_the_file_says_something_else_of_it() -> None:
     other = said(_1=Wanted("a", 7))
     assert merge(members(), said(_1=A), other, back=True) == Merge([], {}, other)
@@ -83,6 +87,8 @@ def test_one_that_a_verb_added_and_that_is_named_now_is_the_same() -> None:
         (A, Wanted("a", max_connections=9), Wanted("a", 7), Wanted("a", 7, 9)),
         (A, Wanted("other"), Wanted("a", 7), Wanted("other", 7)),
         (Wanted("a", 50), A, Wanted("a", 7), A),
+        (A, A, Wanted("live", 7), Wanted("a", 7)),
+        (A, Wanted("a", 50), Wanted("live", 7, 9), Wanted("a", 50, 9)),
         (A, Wanted("a", backup=True, zone="north"), A, Wanted("a", backup=True, zone="north")),
     ],
 )

@@ -80,6 +80,27 @@ def test_the_one_that_was_tried_does_not_lose_its_place_to_failover() -> None:
     assert choose(made, 3) == [2, 0, 1]
 
 
+def test_an_update_leaves_the_order_as_it_was() -> None:
+    for weights, all_of_them in (([100] * 3, [0, 1, 2] * 2), ([5, 1, 1], [0, 0, 0, 1, 0, 0, 2] * 2)):
+        made, got = scheduler(*members(weights)), []
+        for _ in all_of_them:
+            got += choose(made, 1)
+            made.update(members(weights))
+        assert got == all_of_them
+
+
+def test_of_two_turns_at_once_the_first_in_the_list_is_next() -> None:
+    one, two, three = members([10, 30, 10])
+    made = scheduler(one, two, three)
+    made.update([two, three, one])
+    again = scheduler(one, two, three)
+    again.update([replace(each) for each in (two, three, one)])
+    assert choose(made, 10) == choose(again, 10)
+    made.update([three, two, one])
+    again.update([replace(each) for each in (three, two, one)])
+    assert choose(made, 10) == choose(again, 10)
+
+
 @given(WEIGHTS, st.integers(0, 100))
 def test_an_update_that_changes_nothing_changes_no_choice(weights: list[int], before: int) -> None:
     told, untold = scheduler(*members(weights)), scheduler(*members(weights))
