@@ -606,3 +606,14 @@ def test_a_drain_is_compared_with_each_listener_that_uses_the_group_by_a_rule_to
 def test_a_tcp_listener_has_no_requests_to_warn_about() -> None:
     """rule 43"""
     assert warnings(read(f"{MAIL}{APP}{SERVERS}connection_draining.timeout = 1")) == []
+
+
+def test_rules_behind_what_is_no_table_are_judged_too() -> None:
+    rules = "rules = [1, { path_prefix = '/a' }, { path_prefix = '/b', server_group = 'x' }]\n"
+    assert wrong(f"{WEB}{rules}") == [
+        "listeners.web.server_group: there is no server group",
+        "listeners.web.rules[0]: 1 is not a table",
+        "listeners.web.rules[1]: does nothing with a request: "
+        "exactly one of server_group, redirect and respond is needed",
+        "listeners.web.rules[2].server_group: 'x' is no server group; there is none",
+    ]

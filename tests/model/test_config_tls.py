@@ -141,6 +141,14 @@ def test_certificates_are_required(value: str | None, messages: list[str]) -> No
     assert wrong(WEB.replace(CERTIFICATES, line) + APP) == [f"listeners.web.{m}" for m in messages]
 
 
+def test_what_the_defaults_leave_out_is_told_of_them() -> None:
+    defaults = "[defaults.listener]\ncertificates = []\nclient_auth = 'require'\nclient_ca = ''\n"
+    assert wrong(defaults + WEB.replace(CERTIFICATES, "") + APP) == [
+        'defaults.listener.certificates: is required: [{ certificate = "site.pem", key = "site.key" }]',
+        "defaults.listener.client_ca: is required with client_auth = 'require'",
+    ]
+
+
 def test_a_client_ca_that_nobody_needs_is_warned_about() -> None:
     told = warnings(read(f"{WEB}client_ca = 'ca.pem'\n{APP}servers = ['10.0.0.1:80']\n"))
     assert [line for line in told if "client_ca" in line] == [
