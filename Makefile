@@ -45,7 +45,7 @@ fuzz: $(STAMP)  ## All that reads bytes of others, under atheris: make fuzz SECO
 	$(BIN)/python -c 'import atheris' || $(BIN)/python -m pip install --quiet --no-build-isolation --editable '.[fuzz]'
 	$(BIN)/python -m fuzz --seconds $(SECONDS) $(TARGETS)
 
-MUTANTS := lbtwist.wire.*
+MUTANTS := lbtwist.*
 
 mutants: $(STAMP)  ## Which changes of the code no test sees, in hours: make mutants MUTANTS="lbtwist.wire.body.*"
 	$(BIN)/mutmut --version || $(BIN)/python -m pip install --quiet --no-build-isolation --editable '.[mutants]'
