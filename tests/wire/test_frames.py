@@ -133,14 +133,14 @@ def test_what_a_later_version_adds_is_passed_over() -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("[]", "is not a table"),
+        ("[]", r"^message: \[\] is not a table$"),
         ("{", "Expecting"),
         ('{"kind": "look", "kind": "look"}', "twice"),
         ('{"kind": "cut_connection", "id": "7"}', "id"),
         ('{"kind": "cut_connection", "id": true}', "id"),
         ('{"kind": "cut_connection"}', "id"),
         ('{"kind": "cut", "scope": "some"}', "scope"),
-        ('{"kind": "report", "everything": {"live": 1.5}}', "live"),
+        ('{"kind": "report", "everything": {"live": 1.5}}', r"^report\.everything\.live: "),
         ("[" * 100_000, "nested"),
     ],
 )
@@ -152,9 +152,16 @@ def test_what_is_no_message_is_refused(text: str, problem: str) -> None:
 def test_messages_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ValueError, match="longer than"):
         list(FrameReader().feed((MAX_BYTES + 1).to_bytes(4, "big")))
-    monkeypatch.setattr("lbtwist.wire.frames.MAX_BYTES", 10)
-    with pytest.raises(ValueError, match="longer than 10"):
+    sent = frame(Hello())
+    size = len(sent) - 4
+    monkeypatch.setattr("lbtwist.wire.frames.MAX_BYTES", size)
+    assert frame(Hello()) == sent
+    assert list(FrameReader().feed(sent)) == [Hello()]
+    monkeypatch.setattr("lbtwist.wire.frames.MAX_BYTES", size - 1)
+    with pytest.raises(ValueError, match=f"^a message of {size} bytes is longer than {size - 1}$"):
         frame(Hello())
+    with pytest.raises(ValueError, match=f"^a message of {size} bytes is longer than {size - 1}$"):
+        list(FrameReader().feed(sent))
 
 
 def test_the_form_is_plain_json() -> None:

@@ -123,3 +123,18 @@ def test_a_long_head_is_written_each_time() -> None:
     for size in (LONGEST + 1, LONGEST + 1, LONGEST, LONGEST):
         assert rewritten.write(parsed[0], size) == b"a" * size
     assert made == [LONGEST + 1, LONGEST + 1, LONGEST]
+
+
+def test_what_has_a_name_is_written_each_time() -> None:
+    made: list[bytes] = []
+
+    def write(head: RequestHead, hop: bytes = b"") -> bytes:
+        made.append(hop)
+        return head.target + hop
+
+    rewritten = Rewritten(write)
+    parsed = parse_request_head(GET)
+    assert parsed is not None
+    assert [rewritten.write(parsed[0], hop=b"a") for _ in range(2)] == [b"/a", b"/a"]
+    assert [rewritten.write(parsed[0]) for _ in range(2)] == [b"/", b"/"]
+    assert made == [b"a", b"a", b""]
