@@ -20,7 +20,7 @@ demo: $(STAMP)  ## A load balancer with servers to try it on, in the foreground
 JOBS := 3
 
 test: lint  ## Everything that must pass before a commit
-	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
 
 lint: $(STAMP)  ## ruff and mypy
 	$(BIN)/ruff check .

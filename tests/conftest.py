@@ -29,6 +29,15 @@ from zope.interface import implementer
 TIME_LIMIT = 90.0
 """Seconds that an asynchronous test may take, so that one that hangs ends; `@pytest.mark.limit(seconds)` sets
 another."""
+LONGEST = {
+    "test_upgrade",
+    "test_torture",
+    "test_packaging",
+    "test_proxy_protocol",
+    "test_tls",
+    "test_removal",
+}
+"""Files whose tests take longest together."""
 RETRIES = 2
 """Further tries of a functional test that has failed."""
 TURNS = 20
@@ -203,10 +212,14 @@ def limited(test: Callable[..., Any], seconds: float) -> Callable[..., Any]:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What real processes do in real time is up to the machine too: such a test gets another try, and the
-    report tells of it. All others have one."""
+    report tells of it. All others have one.
+
+    Files that take long come first: where several are run side by side, none is left to the end.
+    """
     for item in items:
         if item.get_closest_marker("functional"):
             item.add_marker(pytest.mark.flaky(reruns=RETRIES))
+    items.sort(key=lambda item: (item.path.stem not in LONGEST, not item.get_closest_marker("functional")))
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

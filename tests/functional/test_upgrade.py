@@ -16,14 +16,14 @@ from tests.functional.http_harness import over as http_over
 from tests.functional.http_harness import url, workers
 from tests.functional.load import Load
 from tests.functional.peers import Server, Watch, asked, talking
-from tests.functional.scale import told
+from tests.functional.scale import scaled, told
 from tests.functional.test_websocket import talking as websockets
 from tests.functional.waiting import eventually
 
 pytestmark = [pytest.mark.functional, pytest.mark.slow]
 
 Pair = tuple[Server, Server]
-UPGRADES = 10
+UPGRADES = scaled(10, 4)
 RATE = 200
 
 
