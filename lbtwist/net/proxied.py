@@ -45,17 +45,7 @@ class Proxied(Arrival):
     """A proxy's connection whose header is to come. Then it is the client's, as far as anybody can tell."""
 
     admitted = False
-
-    def __init__(
-        self,
-        frontend: Frontend,
-        address: IAddress | None,
-        group: GroupRotation | None,
-        onward: Onward,
-        timeout: float,
-    ) -> None:
-        super().__init__(frontend, address, group, onward, timeout)
-        self._received = b""
+    _received = b""
 
     def dataReceived(self, data: bytes) -> None:
         if self._over:

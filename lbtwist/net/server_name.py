@@ -32,16 +32,9 @@ class ServerNames:
 class HelloArrival(Arrival):
     """A client whose ClientHello is not complete yet."""
 
-    def __init__(
-        self,
-        frontend: Frontend,
-        address: IAddress | None,
-        group: GroupRotation | None,
-        onward: Onward,
-        timeout: float,
-    ) -> None:
-        super().__init__(frontend, address, group, onward, timeout)
+    def connectionMade(self) -> None:
         self._reader = HelloReader()
+        super().connectionMade()
 
     def dataReceived(self, data: bytes) -> None:
         try:
