@@ -10,7 +10,6 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
-from statistics import median
 from threading import Thread
 
 import pytest
@@ -135,6 +134,12 @@ def longest(client: socket.socket, seconds: float = 0.5) -> float:
     return max(took)
 
 
+def calm(client: socket.socket) -> float:
+    """`longest` of the calmest of some half seconds: what scrapes do to traffic they do in each, many times;
+    what else the machine does is not in all."""
+    return min(longest(client) for _ in range(8))
+
+
 def test_scrapes_of_500_servers_hold_traffic_up_for_less_than_20_ms(tmp_path: Path) -> None:
     many = "\n".join(f's{n} = "127.0.1.{n % 250 + 1}:{9000 + n}"' for n in range(500))
     with socket.create_server((HOST, 0)) as listening:
@@ -144,10 +149,10 @@ def test_scrapes_of_500_servers_hold_traffic_up_for_less_than_20_ms(tmp_path: Pa
             url = f"http://{STATUS_HOST}:{lb.port(STATUS_HOST)}/metrics?[1-100000]"
             with socket.create_connection(lb.address, timeout=10) as client:
                 client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                quiet = median(longest(client) for _ in range(5))
+                quiet = calm(client)
                 curl = ["curl", "-sf", "-o", str(tmp_path / "scraped"), url]
                 with subprocess.Popen(curl, stdout=subprocess.DEVNULL) as scraping:
-                    busy = median(longest(client) for _ in range(5))
+                    busy = calm(client)
                     assert scraping.poll() is None
                     scraping.terminate()
         assert (tmp_path / "scraped").read_text().count("lbtwist_server_weight{") > 0

@@ -15,6 +15,7 @@ from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
+from subprocess import DEVNULL, PIPE
 
 import pytest
 import websocket
@@ -117,11 +118,11 @@ def asked(lb: Balancer, site: Site, *words: str, target: str = "/", status: int 
     return curl("--cacert", str(site.ca), *words, f"https://localhost:{lb.address[1]}{target}", status=status)
 
 
-def s_client(lb: Balancer, site: Site, *words: str, said: str = "") -> str:
+def s_client(lb: Balancer, site: Site, *words: str) -> str:
     """What openssl tells of one connection."""
     host, port = lb.address
     command = ["openssl", "s_client", "-connect", f"{host}:{port}", "-CAfile", str(site.ca), *words]
-    done = subprocess.run(command, input=said, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    done = subprocess.run(command, input="", capture_output=True, text=True, timeout=PATIENCE, check=False)
     return done.stdout + done.stderr
 
 
@@ -229,7 +230,21 @@ def test_openssl_is_refused_what_is_weak(
 ) -> None:
     with Balancer(tmp_path, tls(site, pair[0])) as lb:
         assert re.search(r"alert (protocol version|handshake failure)", s_client(lb, site, *words))
-        assert "no renegotiation" in s_client(lb, site, "-tls1_2", said="R\n")
+
+
+@needs_openssl
+def test_openssl_may_not_renegotiate(tmp_path: Path, site: Site, worker: Worker) -> None:
+    """Over https, where nothing comes that was not asked for, in the midst of a handshake or before its
+    refusal is read."""
+    with Balancer(tmp_path, https(site, worker)) as lb:
+        command = ["openssl", "s_client", "-connect", "{}:{}".format(*lb.address), "-tls1_2"]
+        with subprocess.Popen(command, stdin=PIPE, stdout=DEVNULL, stderr=PIPE, text=True) as client:
+            assert client.stdin is not None
+            assert client.stderr is not None
+            client.stdin.write("R\n")
+            client.stdin.flush()
+            client.wait(PATIENCE)
+            assert "no renegotiation" in client.stderr.read()
 
 
 def test_client_certificates(tmp_path: Path, site: Site, worker: Worker) -> None:
