@@ -3,54 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator
 
 import h11
 
-HOST = "127.0.0.1"
+from tests.hostile.serving import Serving
 
 
-class Recorder:
+class Recorder(Serving):
     """The answer to a request is its method and target; nobody else's is the same."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.streams: list[bytearray] = []
         """What came over each connection, in the order of their first bytes."""
         self.refusals: list[tuple[str, bytes]] = []
         """Why a connection was not read on, and what had come over it."""
-        self.port = 0
-        self._under_way = set[asyncio.Task[None]]()
 
-    @contextlib.asynccontextmanager
-    async def serving(self) -> AsyncIterator[Recorder]:
-        server = await asyncio.start_server(self._accepted, HOST, 0)
-        self.port = server.sockets[0].getsockname()[1]
-        try:
-            yield self
-        finally:
-            server.close()
-            for task in self._under_way:
-                task.cancel()
-            await asyncio.gather(*self._under_way, return_exceptions=True)
-
-    async def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._under_way.add(task)
+    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         stream = bytearray()
         self.streams.append(stream)
-        try:
-            await self._talk(reader, writer, stream)
-        except (ConnectionError, asyncio.CancelledError):
-            pass
-        finally:
-            self._under_way.discard(task)
-            writer.transport.abort()
-
-    async def _talk(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, stream: bytearray
-    ) -> None:
         conversation = Conversation()
         while data := await reader.read(65536):
             stream += data

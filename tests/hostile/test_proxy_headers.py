@@ -14,9 +14,10 @@ import pytest
 from tests.functional.scale import scaled, told
 from tests.hostile.balancing import balancing
 from tests.hostile.proxy_reader import OWN, source_of
-from tests.hostile.recorder import HOST, Recorder
+from tests.hostile.recorder import Recorder
 from tests.hostile.request_grammar import changed
 from tests.hostile.sending import CUTTINGS, each, exchange
+from tests.hostile.serving import HOST
 from tests.hostile.strict import strict_requests
 from tests.wire.test_proxy_header import BAD_ONES, GOOD
 

@@ -110,12 +110,7 @@ class Assignment:
         """One to `member` that this request may go on over."""
         if self._new_only:
             return None
-        request = self.request
-        assert request is not None
-        if request.framing.is_empty and request.method in IDEMPOTENT:
-            since = EVER
-        else:
-            since = self._frontend.seconds() - REPEATABLE_WITHIN
+        since = EVER if self._repeatable else self._frontend.seconds() - REPEATABLE_WITHIN
         owner = self._client if self._group.rotation.send_proxy else None
         server = self._group.idle.take(member.number, since, owner)
         assert server is None or isinstance(server, ServerConnection)
