@@ -21,6 +21,8 @@ class End(Enum):
     SERVER_ABORT = "server_abort"
     """The server has closed too early, or does not speak HTTP."""
     SERVER_TIMEOUT = "server_timeout"
+    INTERNAL_ERROR = "internal_error"
+    """Code of the load balancer, or of a plugin, has failed in it: our own log has the traceback."""
     CONNECT_FAILED = "connect_failed"
     CONNECT_TIMEOUT = "connect_timeout"
     NO_SERVER = "no_server"

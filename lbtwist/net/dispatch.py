@@ -49,6 +49,9 @@ class IDispatched(Protocol):
     def no_server(self) -> None:
         """There is no server to try, or each that was tried failed, or the wait was too long."""
 
+    def broke(self) -> None:
+        """Choosing or connecting has raised what is being handled now; then this dispatch is over."""
+
 
 class Dispatch:
     """Tries members in order of preference, the first and at most `retries` further ones; waits in the
@@ -117,16 +120,23 @@ class Dispatch:
         return self._waiting
 
     def next(self) -> None:
-        """Connect to the next server; wait for one, or tell the client that there is none."""
-        member = self._next_member()
-        if member is not None:
-            self._end_wait()
-            self._connect(member)
-        elif not self._may_wait:
-            self._end_wait()
-            self._give_up()
-        elif not self._waiting:
-            self._wait()
+        """Connect to the next server; wait for one, or tell the client that there is none.
+
+        Who had a place before calls it at times: what it raises is the client's alone.
+        """
+        try:
+            member = self._next_member()
+            if member is not None:
+                self._end_wait()
+                self._connect(member)
+            elif not self._may_wait:
+                self._end_wait()
+                self._give_up()
+            elif not self._waiting:
+                self._wait()
+        except Exception:
+            self.cancel()
+            self._client.broke()
 
     def redirect(self) -> None:
         """The server it is on its way to has left the rotation: another one, which is no retry (rule 9)."""
@@ -139,6 +149,7 @@ class Dispatch:
         self._end_wait()
         if self._dial is not None:
             self._dial.cancel()
+        if self._member is not None:
             self._group.give_back(self._arrived().number)
 
     def due(self, now: float) -> None:

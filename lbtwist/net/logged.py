@@ -51,6 +51,12 @@ class LoggedRelay(Relay):
         self._how = unserved(self._failure)
         super().no_server()
 
+    def broke(self) -> None:
+        assert self._dispatch is not None
+        self._tried = self._dispatch.tried
+        self._how = End.INTERNAL_ERROR
+        super().broke()
+
     def lost(self, end: RelayEnd, *, orderly: bool) -> None:
         if not (orderly or self._closing or self._how):
             if end is self._client:

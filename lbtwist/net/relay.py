@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from twisted.internet.interfaces import IAddress
+from twisted.logger import Logger
 
 from lbtwist.model.plane import FINISHED, ConnectionView, CutBy, Ending, Member
 from lbtwist.net.carried import ends_of
@@ -23,6 +24,7 @@ UNUSED = "closed before any byte was passed"
 class Relay(Pair):
     """One client's connection, from its accept to its close."""
 
+    log = Logger()
     cookie = b""
     __slots__ = (
         "id",
@@ -123,6 +125,12 @@ class Relay(Pair):
         self._dispatch = None
         self._frontend.ledger.failed += 1
         self.close()
+
+    def broke(self) -> None:
+        """IDispatched."""
+        self.log.failure("a connection failed")
+        self._dispatch = None
+        self._client.reset()
 
     def half_closed(self, end: End) -> None:
         """As a pair; but a server that ends before it was of use is a failed connect."""

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import Cooperator
+from twisted.logger import Logger
 
 from lbtwist.interfaces import IIncremental, IScheduler
 from lbtwist.model.persistence import SourceTable
@@ -35,6 +36,8 @@ class IUnderWay(Protocol):
 
 class GroupRotation:
     """The rotation of one group, how busy its members are, and the connections that have no server yet."""
+
+    log = Logger()
 
     def __init__(
         self,
@@ -151,10 +154,10 @@ class GroupRotation:
     def take(self, member: Member) -> None:
         """A connection is being made to `member`, and keeps a place there until it is given back."""
         number = member.number
+        if self._scheduler.counting:
+            self._scheduler.taken(number)  # first: where it raises, there is nothing to be given back
         self._busy[number] = self._busy.get(number, 0) + 1
         self.budget.busy += 1
-        if self._scheduler.counting:
-            self._scheduler.taken(number)
 
     def give_back(self, number: int) -> None:
         """A place at member `number` is free again; whoever waits longest may have it."""
@@ -165,7 +168,10 @@ class GroupRotation:
         else:
             del self._busy[number]
         if self._scheduler.counting:
-            self._scheduler.released(number)
+            try:
+                self._scheduler.released(number)
+            except Exception:
+                self.log.failure("scheduler {name}: it was told of a place", name=self.rotation.scheduler)
         if self.waiting and (member := self._members.get(number)):
             self._offer(member)
 

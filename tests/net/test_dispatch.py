@@ -48,6 +48,9 @@ class Client:
     def no_server(self) -> None:
         self.events.append("none")
 
+    def broke(self) -> None:
+        raise
+
     def done(self, number: int) -> None:
         """Its connection to server `number` has ended."""
         self.house.group.give_back(number)

@@ -72,6 +72,10 @@ class Assignment:
         """IDispatched."""
         raise NotImplementedError
 
+    def broke(self) -> None:
+        """IDispatched."""
+        raise NotImplementedError
+
     @property
     def _repeatable(self) -> bool:
         """It may be sent twice."""

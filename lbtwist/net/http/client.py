@@ -64,7 +64,12 @@ class ClientConnection(Parting):
             self._buffer = self._buffer + data if self._buffer else data
             self._work()
         elif turn is BODY:
-            self._read_body(data)
+            exchange = self._exchange
+            try:
+                self._read_body(data)
+            except Exception:
+                assert exchange is not None
+                exchange.broke()
         elif turn is WAIT:
             self._buffer += data
             self.pause()
@@ -219,6 +224,9 @@ class ClientConnection(Parting):
         except BadMessage as bad:
             exchange.refuse(bad.status)
             return False
+        except Exception:
+            exchange.broke()
+            return False
         if parsed is None:
             self._await_more(exchange, new)
             return False
@@ -229,7 +237,10 @@ class ClientConnection(Parting):
         self._body = None if request.framing.is_empty else body_reader(request.framing)
         if not new:
             exchange.head_came_in_pieces()
-        exchange.start(request)
+        try:
+            exchange.start(request)
+        except Exception:
+            exchange.broke()
         return True
 
     def _await_more(self, exchange: Exchange, new: bool) -> None:

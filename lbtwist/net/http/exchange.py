@@ -184,6 +184,7 @@ class Exchange(Upload):
         self._count_response(head.status, self._frontend.seconds())
         policy, frontend = self._frontend.policy, self._frontend
         name, date, set_cookie = policy.proxy_name, frontend.date, self._set_cookie()
+        self.begun = True
         self._write(onward_response(head, request.version, name, date, True, set_cookie, request.upgrade))
         assert self._lease is not None and self._member is not None
         tunnel = self._tunnel(
@@ -257,6 +258,20 @@ class Exchange(Upload):
             self._truncate()
         else:
             self._answer(status)
+
+    def broke(self) -> None:
+        """IDispatched. Code of ours, or a scheduler's, has failed in it; to be called in an `except`."""
+        self.log.failure("a request failed")
+        if self._over:
+            return
+        self._drop_server(whole=False)
+        try:
+            if self.begun:
+                self._truncate()
+            else:
+                self._answer(500)
+        finally:
+            self.end(FINISHED)
 
     def late(self) -> None:
         """The server takes too long to answer."""

@@ -92,6 +92,10 @@ class LoggedExchange(Exchange):
             self._noted.how = End.CLIENT_ABORT if self._client.ended else End.REFUSED
         super().refuse(status)
 
+    def broke(self) -> None:
+        self._noted.how = End.INTERNAL_ERROR
+        super().broke()
+
     def late(self) -> None:
         self._noted.how = End.SERVER_TIMEOUT
         super().late()
@@ -138,19 +142,23 @@ class LoggedExchange(Exchange):
 
     def end(self, ending: Ending) -> None:
         access = self._frontend.access
-        if access is not None and not self._over:
-            protocol = self._frontend.policy.protocol
-            status, answered, at_server = self._answer_began
-            sent_at = self._sent_at
-            if self._notes is None and answered and sent_at:
-                # It went out as soon as it had a server, whose connection was kept.
-                waited, took = sent_at - self._opened, answered - sent_at
-                access.over(
-                    self._line(protocol, DONE, status, self._member, 0.0, waited, 0.0, took, True, at_server)
-                )
-            else:
-                access.over(self._record(protocol))
-        Exchange.end(self, ending)
+        try:
+            if access is not None and not self._over:
+                protocol = self._frontend.policy.protocol
+                status, answered, at_server = self._answer_began
+                sent_at = self._sent_at
+                if self._notes is None and answered and sent_at:
+                    # It went out as soon as it had a server, whose connection was kept.
+                    waited, took = sent_at - self._opened, answered - sent_at
+                    access.over(
+                        self._line(
+                            protocol, DONE, status, self._member, 0.0, waited, 0.0, took, True, at_server
+                        )
+                    )
+                else:
+                    access.over(self._record(protocol))
+        finally:
+            Exchange.end(self, ending)
 
     def _record(self, protocol: str) -> Access:
         """The line of one that may have gone any way."""

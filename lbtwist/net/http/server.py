@@ -77,8 +77,12 @@ class ServerConnection(Protocol):
 
     def connectionMade(self) -> None:
         self.transport.registerProducer(self, True)
-        assert self._exchange is not None
-        self._exchange.joined(self)
+        exchange = self._exchange
+        assert exchange is not None
+        try:
+            exchange.joined(self)
+        except Exception:
+            self._broke(exchange)
 
     def begin(self, exchange: Exchange) -> None:
         """What comes next answers the request of `exchange`."""
@@ -91,11 +95,14 @@ class ServerConnection(Protocol):
             self.expire()  # a byte that no request asked for
             return
         self.answering = True
-        if self._body is None:
-            self._read_heads(exchange, data)
-        else:
-            exchange.touch()
-            self._relay(exchange, data)
+        try:
+            if self._body is None:
+                self._read_heads(exchange, data)
+            else:
+                exchange.touch()
+                self._relay(exchange, data)
+        except Exception:
+            self._broke(exchange)
 
     def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
         self._deadline.stop()
@@ -104,11 +111,15 @@ class ServerConnection(Protocol):
         exchange, self._exchange = self._exchange, None
         if exchange is None:
             self._group.idle.remove(self._member.number, self)
-        elif self._whole_with_end(isinstance(reason.value, ConnectionDone)):
-            exchange.forward(last_chunk() if self._chunked else b"")
-            exchange.response_done(self, reusable=False)
-        else:
-            exchange.server_lost(self)
+            return
+        try:
+            if self._whole_with_end(isinstance(reason.value, ConnectionDone)):
+                exchange.forward(last_chunk() if self._chunked else b"")
+                exchange.response_done(self, reusable=False)
+            else:
+                exchange.server_lost(self)
+        except Exception:
+            exchange.broke()
 
     def keep(self) -> None:
         """Its exchange is over: wait for the next one."""
@@ -166,6 +177,11 @@ class ServerConnection(Protocol):
 
     def stopProducing(self) -> None:
         """It is closed; `connectionLost` follows."""
+
+    def _broke(self, exchange: Exchange) -> None:
+        """What its exchange was told has failed there: both are of no use any more."""
+        exchange.broke()
+        self.abort()
 
     def _part(self) -> None:
         self._exchange = None

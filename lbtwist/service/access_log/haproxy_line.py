@@ -30,6 +30,7 @@ CAUSES = {
     End.TUNNEL_TIMEOUT: "c",
     End.SERVER_ABORT: "S",
     End.SERVER_TIMEOUT: "s",
+    End.INTERNAL_ERROR: "I",
     End.DRAIN_DEADLINE: "D",
     End.OPERATOR_CUT: "K",
     End.SHUTDOWN_CUT: "K",

@@ -87,6 +87,7 @@ def test_each_end_has_its_states() -> None:
         ({"end": End.CLIENT_ABORT, "connect": NOT_REACHED}, "CC"),
         ({"end": End.SERVER_TIMEOUT, "response": NOT_REACHED}, "sH"),
         ({"end": End.SERVER_ABORT}, "SD"),
+        ({"end": End.INTERNAL_ERROR, "response": NOT_REACHED}, "IH"),
         ({"end": End.DRAIN_DEADLINE}, "DD"),
         ({"end": End.OPERATOR_CUT, "response": NOT_REACHED}, "KH"),
         ({"end": End.SHUTDOWN_CUT, **TCP_ALONE}, "KD"),
