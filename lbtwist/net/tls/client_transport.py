@@ -5,13 +5,9 @@ from __future__ import annotations
 from typing import Protocol, cast
 
 from lbtwist.net.tls.transport import TLSTransport
+from lbtwist.wire.handshake_size import MAX_HANDSHAKE, HandshakeSize, HelloTooLarge
 
-MAX_HELLO = 16 * 1024
-"""Bytes of a ClientHello: OpenSSL would take 128 KiB of memory for one that says it will be so long."""
-HELLO_TOO_LARGE = "hello_too_large"
-_HEADERS = 9
-"""Bytes of a record's header, and of the message's in it (RFC 8446, 5.1 and 4)."""
-_HANDSHAKE = 22
+HELLO_TOO_LARGE, HANDSHAKE_TOO_LARGE = "hello_too_large", "handshake_too_large"
 
 
 class Guest(Protocol):
@@ -27,19 +23,14 @@ class ClientTransport(TLSTransport):
     """A client that closes without close_notify has ended all the same: many do, and what they sent is
     whole by its own measure, as it is without TLS."""
 
-    _beginning: bytes | None = b""
+    _size: HandshakeSize | None = None
+    """Of the handshake so far; None before its first byte and from its end on."""
 
     def dataReceived(self, data: bytes) -> None:
-        if self._beginning is not None:
-            data = self._beginning + data
-            if len(data) < _HEADERS:
-                self._beginning = data
-                return
-            self._beginning = None
-            if data[0] == _HANDSHAKE and _too_large(data):
-                self._guest.turn_away(HELLO_TOO_LARGE)
-                return
-        super().dataReceived(data)
+        if self._handshakeDone:
+            super().dataReceived(data)
+        else:
+            self._shake_hands(data)
 
     def readConnectionLost(self) -> None:
         if self._handshakeDone:
@@ -51,14 +42,23 @@ class ClientTransport(TLSTransport):
         """What was sent is not all that there should be: no close_notify says so (RFC 8446, 6.1)."""
         self._shut = True
 
+    def _shake_hands(self, data: bytes) -> None:
+        size = self._size = self._size or HandshakeSize()
+        try:
+            size.feed(data)
+        except HelloTooLarge:
+            self._guest.turn_away(HELLO_TOO_LARGE)
+            return
+        super().dataReceived(data)
+        # Only now, for what came in one piece with the end of the handshake may be long.
+        if self._handshakeDone:
+            self._size = None
+        elif size.received > MAX_HANDSHAKE and not self._lostTLSConnection:
+            self._guest.turn_away(HANDSHAKE_TOO_LARGE)
+
     @property
     def _guest(self) -> Guest:
         return cast(Guest, self.wrappedProtocol)
-
-
-def _too_large(data: bytes) -> bool:
-    """Of a record that is so short that its message does not tell, nothing good is to be expected."""
-    return int.from_bytes(data[3:5], "big") < 4 or int.from_bytes(data[6:9], "big") > MAX_HELLO
 
 
 def end_without_notice(transport: object) -> None:

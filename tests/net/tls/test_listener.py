@@ -9,6 +9,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from OpenSSL import SSL
+from OpenSSL.crypto import X509
 from twisted.internet.address import IPv4Address
 
 from lbtwist.model.listener_tls import CIPHER_SUITES, CIPHERS, ClientAuth, ListenerTLS
@@ -19,6 +20,7 @@ from tests.net.bench import WEB, Bench, closed
 from tests.net.fakes import Wire
 from tests.net.recorder import HalfCloseable
 from tests.net.secure_world import Client, listener_tls, ours, site
+from tests.wire.hellos import KEY_SHARE, hello
 
 OTHERS = authority("another")
 
@@ -186,6 +188,63 @@ def test_a_hello_that_will_be_too_large_is_not_waited_for(said: bytes, chunk: in
     client.transport.write(said)
     bench.settle()
     assert (closed(client), bench.refused, bench.arrivals) == ("reset", {"hello_too_large": 1}, 0)
+
+
+def _groups(*names: str) -> Callable[[SSL.Context], object]:
+    """Those that a client offers, the first with a key share; pyOpenSSL can say one alone."""
+    lib = cast(Any, SSL)._lib
+    listed = ":".join(names).encode()
+    return lambda context: lib.SSL_CTX_set1_curves_list(cast(Any, context)._context, listed)
+
+
+@pytest.mark.parametrize("chunk", [1, 100, 64 * 1024])
+def test_who_has_guessed_another_group_says_hello_again(chunk: int) -> None:
+    bench = TLSBench(chunk=chunk)
+    near, far = bench.pair(_with(_groups("P-521", "P-256")))
+    near.transport.write(b"question")
+    bench.settle()
+    assert (bytes(far.received), bench.refused) == (b"question", {})
+
+
+@pytest.mark.parametrize("chunk", [1, 100, 64 * 1024])
+def test_the_second_hello_is_bounded_as_the_first_is(chunk: int) -> None:
+    bench = TLSBench(chunk=chunk)
+    client = bench.client()
+    offers = hello(
+        (43, b"\2\3\4"),  # TLS 1.3
+        (10, b"\0\2\0\x17"),  # P-256, of which there is
+        (KEY_SHARE, b"\0\0"),  # no key
+        (13, b"\0\2\4\3"),
+    )
+    client.transport.write(offers)
+    bench.settle()
+    assert client.received[:1] == b"\x16", "it is asked for another"
+    client.transport.write(b"\x14\3\3\0\1\1" + b"\x16\3\3\x40\0" + b"\1\0\x40\1")
+    bench.settle()
+    assert (closed(client), bench.refused, bench.arrivals) == ("reset", {"hello_too_large": 1}, 0)
+
+
+@pytest.mark.parametrize("newest", [SSL.TLS1_2_VERSION, SSL.TLS1_3_VERSION])
+@pytest.mark.parametrize(
+    ("certificates", "refused"), [(50, {}), (180, {"handshake_too_large": 1})], ids=["20 KB", "72 KB"]
+)
+def test_all_of_a_handshake_is_bounded(certificates: int, refused: dict[str, int], newest: int) -> None:
+    bench = TLSBench(asking(ClientAuth.REQUIRE))
+    client = _with(lambda context: context.set_max_proto_version(newest), shows=issue(ours(), ["client"]))
+    for _ in range(certificates):
+        client.context.add_extra_chain_cert(X509.from_cryptography(ours().certificate))
+    bench.greet(client)
+    assert (bench.refused, bench.arrivals) == (refused, 0)
+
+
+def test_what_comes_with_the_end_of_a_handshake_is_not_of_it() -> None:
+    bench = TLSBench(chunk=256 * 1024, capacity=256 * 1024)
+    end = HalfCloseable(made=lambda made: made.transport.write(bytes(150_000)))
+    factory = bench.by_listener[WEB].factory
+    assert factory is not None
+    Wire(bench.clock, 256 * 1024, 256 * 1024).accept(factory, Client().under(end))
+    bench.settle()
+    assert (bench.accepted[1][0].count, bench.refused) == (150_000, {})
 
 
 def test_a_client_that_does_not_believe_the_certificate_is_counted() -> None:
