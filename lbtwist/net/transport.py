@@ -23,11 +23,15 @@ from lbtwist.net.poller import ERROR, HANGUP, READABLE, WRITABLE, Poller
 from lbtwist.net.sending import SHUT, SendingSide, half_closeable_of
 from lbtwist.net.sockaddr import SocketAddress, address_of, drop_input, lent, reset_on_close
 
-SMALL_READ = 80 * 1024
-"""More than 64 KiB, for a body of that size, which is common, comes with its head."""
+SMALL_READ = 16 * 1024
+"""As long as no more comes. Every read takes so much from malloc and gives back what was not filled; what is
+kept of it splits the place, and places of 80 KiB that were split are of no use to the next read."""
+MEDIUM_READ = 80 * 1024
+"""After a full one. More than 64 KiB, for a body of that size, which is common, comes with its head."""
 LARGE_READ = 256 * 1024
 FULL_READS = 4
-"""So many reads of SMALL_READ or more make the next ones large; as many smaller ones make them small."""
+"""So many reads of MEDIUM_READ or more make the next ones large; as many that would have gone into less make
+them medium again, and then small."""
 MAX_REST = 64
 """Reads of what a peer had sent before a write to it failed: more than any receive buffer holds."""
 
@@ -70,7 +74,7 @@ class SocketTransport(SendingSide):
         "_ended",
         "_failing",
         "_read_size",
-        "_full_reads",
+        "_score",
         "_inflow",
         "_peer",
         "_host",
@@ -88,7 +92,7 @@ class SocketTransport(SendingSide):
         self._ended = False
         self._failing = False
         self._read_size = SMALL_READ
-        self._full_reads = 0
+        self._score = 0
         self._inflow: Inflow | None = None
         self._peer = peer
         self._host: SocketAddress | None = None
@@ -217,7 +221,7 @@ class SocketTransport(SendingSide):
             self._end(LOST)
             return
         if data:
-            if self._full_reads or len(data) >= SMALL_READ:
+            if self._score or len(data) >= SMALL_READ:
                 self._adapt(len(data))
             self.protocol.dataReceived(data)
         else:
@@ -242,15 +246,19 @@ class SocketTransport(SendingSide):
             self._end_of_input()
 
     def _adapt(self, size: int) -> None:
-        """Read much at a time from who sends in bulk: from others, a large buffer is only dearer."""
-        if size < SMALL_READ:
-            self._full_reads -= 1
-        elif self._full_reads < FULL_READS:
-            self._full_reads += 1
-        if self._full_reads == FULL_READS:
+        """Read much at a time from who sends much: from others, a large buffer is only dearer."""
+        if size >= MEDIUM_READ:
+            self._score = min(max(self._score, FULL_READS) + 1, 2 * FULL_READS)
+        elif size >= SMALL_READ and self._score <= FULL_READS:
+            self._score = FULL_READS
+        else:
+            self._score -= 1
+        if self._score == 2 * FULL_READS:
             self._read_size = LARGE_READ
-        elif not self._full_reads:
+        elif not self._score:
             self._read_size = SMALL_READ
+        elif self._score <= FULL_READS:
+            self._read_size = MEDIUM_READ
 
     def _end_of_input(self) -> None:
         self._ended = True

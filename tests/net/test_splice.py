@@ -28,7 +28,7 @@ from lbtwist.net.port import open_port
 from lbtwist.net.sending import queued
 from lbtwist.net.splice import Splice, splice
 from lbtwist.net.sweep import Sweep
-from lbtwist.net.transport import LARGE_READ, SMALL_READ
+from lbtwist.net.transport import LARGE_READ, MEDIUM_READ
 from tests.net.bench import GROUP, WEB, make_scheduler
 from tests.net.fakes import StillReactor
 from tests.net.spliced import from_the_first_byte
@@ -196,7 +196,7 @@ def held_up(ground: Ground, sender: Peer, end: Any) -> Splice:
 @either
 def test_bulk_goes_through_a_pipe_and_small_talk_does_not(ground: Ground, sender: str) -> None:
     first, second, end = ground.sides(sender)
-    for size in (5, 2 * SMALL_READ):
+    for size in (5, 2 * MEDIUM_READ):
         first.send(random_bytes(size))
         ground.settle(second)
         assert ground.pipes.busy == len(ground.pipes._spare) == 0
@@ -376,7 +376,8 @@ STEPS = st.lists(st.one_of(SEND, SEND, SEND, TURN, TURN, TURN, READ, READ, FINIS
 def soon_bulk() -> Iterator[None]:
     """A few reads of some kilobytes are bulk, so that both ways are gone again and again."""
     with (
-        patch.object(transport_module, "SMALL_READ", 4_000),
+        patch.object(transport_module, "SMALL_READ", 2_000),
+        patch.object(transport_module, "MEDIUM_READ", 4_000),
         patch.object(transport_module, "FULL_READS", 2),
         patch.object(end_module, "BULK", 4_000),
     ):

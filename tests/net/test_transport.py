@@ -18,7 +18,7 @@ from zope.interface import implementer
 
 from lbtwist.net.poller import READABLE, Poller
 from lbtwist.net.sockaddr import DISCARD, MAX_DISCARD
-from lbtwist.net.transport import SMALL_READ, SocketTransport
+from lbtwist.net.transport import LARGE_READ, MEDIUM_READ, SMALL_READ, SocketTransport
 from tests.net.fakes import StillReactor
 from tests.net.recorder import HalfCloseable, Recorder
 
@@ -539,24 +539,53 @@ def test_large_reads_for_bulk_and_small_ones_again_after(bench: Bench) -> None:
     protocol, _, far = bench.connect(unix=True)
     sizes: list[int] = []
     protocol.on_data = lambda data: sizes.append(len(data))
-    bulk = SMALL_READ * 3 // 2
+    bulk = MEDIUM_READ * 3 // 2
 
-    def send(count: int) -> None:
+    def read_of(*sent: int) -> list[int]:
+        sizes.clear()
+        for count in sent:
+            far.sendall(bytes(count))
+            bench.turn()
+        return sizes
+
+    assert read_of(bulk) == [SMALL_READ, MEDIUM_READ, bulk - SMALL_READ - MEDIUM_READ]
+    read_of(*[MEDIUM_READ] * 4)
+    assert read_of(bulk) == [bulk]
+    read_of(*[SMALL_READ] * 4)
+    assert read_of(bulk) == [MEDIUM_READ, bulk - MEDIUM_READ]
+
+
+def test_a_body_of_64_kib_comes_with_its_head_where_such_have_come(bench: Bench) -> None:
+    protocol, _, far = bench.connect(unix=True)
+    sizes: list[int] = []
+    protocol.on_data = lambda data: sizes.append(len(data))
+    whole = 64 * 1024 + 200
+    for _ in range(2):
+        for count in (whole, 150, 150, 150):
+            far.sendall(bytes(count))
+            bench.turn()
+    assert sizes == [SMALL_READ, whole - SMALL_READ, 150, 150, 150, whole, 150, 150, 150]
+
+
+def test_small_reads_take_little_from_malloc_and_so_do_those_after_large_ones(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A place of 80 KiB for each message was split by what was kept, and memory grew under mixed load."""
+    asked: list[int] = []
+    read = os.read
+
+    def noted(fd: int, size: int) -> bytes:
+        asked.append(size)
+        return read(fd, size)
+
+    monkeypatch.setattr(os, "read", noted)
+    _, _, far = bench.connect(unix=True)
+    for count in [100, LARGE_READ // 2, *[100] * 5]:
         far.sendall(bytes(count))
         bench.turn()
-
-    send(bulk)
-    assert sizes[:1] == [SMALL_READ]
-    for _ in range(4):
-        send(SMALL_READ)
-    sizes.clear()
-    send(bulk)
-    assert sizes == [bulk]
-    for _ in range(4):
-        send(10)
-    sizes.clear()
-    send(bulk)
-    assert sizes == [SMALL_READ, bulk - SMALL_READ]
+    assert asked[0] == SMALL_READ
+    assert max(asked) == MEDIUM_READ
+    assert asked[-1] == SMALL_READ
 
 
 def test_error_in_a_protocol_ends_its_connection_and_no_other(
