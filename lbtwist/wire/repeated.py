@@ -36,7 +36,8 @@ class Repeated(Generic[_Asked, _Head]):
             return self._alone if len(data) == len(raw) else (self._alone[0], data[len(raw) :])
         parsed = self._parse(data, *asked, **named)
         if parsed is not None and not named and (length := len(data) - len(parsed[1])) <= LONGEST:
-            self._alone, self._raw, self._asked = (parsed[0], b""), data[:length], asked
+            # A copy, even of all: `data` lies where there was room for much more, and would split that place.
+            self._alone, self._raw, self._asked = (parsed[0], b""), b"%b" % data[:length], asked
         return parsed
 
 

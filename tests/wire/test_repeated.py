@@ -55,6 +55,15 @@ def test_a_long_one_is_not_kept() -> None:
     assert [len(data) for data in seen] == [LONGEST, LONGEST + 1, LONGEST + 1]
 
 
+def test_what_is_kept_is_a_copy() -> None:
+    """What a read gave would hold on to the place of all that the read could have given."""
+    _, heads = counted()
+    data = bytes(bytearray(GET))
+    heads.parse(data)
+    assert heads._raw == data
+    assert heads._raw is not data
+
+
 def test_it_is_parsed_anew_where_something_else_is_asked() -> None:
     heads = Repeated(parse_response_head)
     assert heads.parse(SWITCH, b"GET", b"websocket") is not None
