@@ -13,7 +13,7 @@ from lbtwist.wire.forwarded import FORWARDED
 from lbtwist.wire.framing import declared
 from lbtwist.wire.head import FRAMING, HOP_BY_HOP
 from lbtwist.wire.lines import line, sort_fields, tidied, understood
-from lbtwist.wire.request_head import RequestHead
+from lbtwist.wire.request_head import IDEMPOTENT, RequestHead
 from lbtwist.wire.response_head import ResponseHead
 from lbtwist.wire.target import PATH, QUERY, parse_host
 
@@ -67,7 +67,7 @@ def request(gathered: Gathered) -> RequestHead:
     framing = declared(known, version)
     keep = keeps_alive(version, options)
     told = method, url, match[1], url, authority, host, version, framing, keep
-    return RequestHead(*told, False, None, options, lines, known, plain)
+    return RequestHead(*told, False, None, options, lines, known, plain, method in IDEMPOTENT)
 
 
 def response(gathered: Gathered) -> ResponseHead:
@@ -80,7 +80,18 @@ def response(gathered: Gathered) -> ResponseHead:
     assert 200 <= status <= 599
     assert status not in (204, 304)
     keep = keeps_alive(version, options)
-    return ResponseHead(version, status, b"OK", framing, framing.length, keep, options, lines, known, plain)
+    return ResponseHead(
+        version,
+        status,
+        b"OK",
+        framing,
+        framing.length,
+        keep,
+        options,
+        lines,
+        known,
+        plain,
+    )
 
 
 def lets_through(data: bytes) -> bool:

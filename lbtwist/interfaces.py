@@ -174,6 +174,13 @@ class IScheduler(Interface):
         """A connection that was `taken` has ended, or was not made. The member may be one no more."""
 
 
+class IChoosing(Interface):
+    """A scheduler that has its first choice at less than what it takes to go on from there."""
+
+    def choose(client: str) -> Member | None:
+        """What `next(order(client), None)` would be, with all that it changes."""
+
+
 class IIncremental(Interface):
     """Provided by a scheduler whose `update` leaves work that is too long to be done at once."""
 

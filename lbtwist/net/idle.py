@@ -32,16 +32,21 @@ class IdleConnections:
     def take(self, number: int, since: float, owner: object | None = None) -> Kept | None:
         """One of member `number` and of `owner` that was used at `since` or later; None where there is
         none."""
-        waiting = self._by_member.get(number, [])
-        for place in range(len(waiting) - 1, -1, -1):
+        waiting = self._by_member.get(number)
+        if not waiting:
+            return None
+        place = len(waiting) - 1
+        taken = waiting[place]
+        while taken.owner is not owner:
+            if not place:
+                return None
+            place -= 1
             taken = waiting[place]
-            if taken.used < since:
-                break
-            if taken.owner is owner:
-                del waiting[place]
-                self._budget.spare.pop(taken, None)
-                return taken
-        return None
+        if taken.used < since:
+            return None
+        del waiting[place]
+        self._budget.spare.pop(taken, None)
+        return taken
 
     def put(self, number: int, connection: Kept, limit: int) -> None:
         """Keep it for member `number`; over the `limit` the one used longest ago has to go."""

@@ -11,7 +11,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import Cooperator
 from twisted.logger import Logger
 
-from lbtwist.interfaces import IIncremental, IScheduler
+from lbtwist.interfaces import IChoosing, IIncremental, IScheduler
 from lbtwist.model.persistence import SourceTable
 from lbtwist.model.plane import Member, Rotation
 from lbtwist.net.budget import Budget
@@ -64,6 +64,7 @@ class GroupRotation:
         self._seconds = clock.seconds
         self._cooperator = Cooperator(scheduler=lambda call: clock.callLater(0, call))
         self._scheduler = make_scheduler(self.rotation.scheduler)
+        self._choose = chooser(self._scheduler)
         self._members: dict[int, Member] = {}
         self._plain = True
         """Who is first is the scheduler's word alone: no limits, no persistence."""
@@ -112,9 +113,7 @@ class GroupRotation:
     def first(self, client: str, cookie: bytes = b"") -> Member | None:
         """The first of `order`; None where there is none."""
         if self._plain:
-            for member in self._scheduler.order(client):
-                return member
-            return None
+            return self._choose(client)
         return next(self.order(client, cookie), None)
 
     def preview(self, client: str, cookie: bytes = b"") -> Iterator[Member]:
@@ -207,6 +206,7 @@ class GroupRotation:
 
     def _change_scheduler(self, rotation: Rotation) -> None:
         self._scheduler = self._make_scheduler(rotation.scheduler)
+        self._choose = chooser(self._scheduler)
         if self._scheduler.counting:
             for number, count in self._busy.items():
                 for _ in range(count):
@@ -216,3 +216,10 @@ class GroupRotation:
         """What an update leaves to do is done in the reactor's idle moments."""
         if IIncremental.providedBy(self._scheduler):
             self._cooperator.cooperate(self._scheduler.rebuild())
+
+
+def chooser(scheduler: IScheduler) -> Callable[[str], Member | None]:
+    """What gives its first choice for a client's address; None where there is nobody."""
+    if IChoosing.providedBy(scheduler):
+        return IChoosing(scheduler).choose
+    return lambda client: next(scheduler.order(client), None)

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Concatenate, Generic, ParamSpec, TypeVar
+from typing import Generic, TypeVar, TypeVarTuple, Unpack
 
 LONGEST = 2 * 1024
 """Bytes of a head that is kept for the next time; what repeats is short, and every connection keeps one."""
 
 _Head = TypeVar("_Head")
-_Asked = ParamSpec("_Asked")
-_With = ParamSpec("_With")
+_Others = TypeVarTuple("_Others")
 
 
-class Repeated(Generic[_Asked, _Head]):
+class Repeated(Generic[_Head, *_Others]):
     """Parses the heads of one connection and keeps the last, for a peer that sends the same bytes again.
 
     It gives what `parse` would give, which may depend on nothing but its arguments.
@@ -21,45 +20,44 @@ class Repeated(Generic[_Asked, _Head]):
 
     __slots__ = ("_alone", "_asked", "_parse", "_raw")
 
-    def __init__(self, parse: Callable[Concatenate[bytes, _Asked], tuple[_Head, bytes] | None]) -> None:
+    def __init__(self, parse: Callable[[bytes, Unpack[_Others]], tuple[_Head, bytes] | None]) -> None:
         self._parse = parse
         self._raw = b""
         self._asked: object = None
         self._alone: tuple[_Head, bytes]
         """What is given where nothing follows the head."""
 
-    def parse(self, data: bytes, *asked: _Asked.args, **named: _Asked.kwargs) -> tuple[_Head, bytes] | None:
-        """As the function that it was made with; what has a name is parsed each time. Raises what that
-        raises, and then keeps what it had."""
+    def parse(self, data: bytes, *asked: *_Others) -> tuple[_Head, bytes] | None:
+        """As the function that it was made with. Raises what that raises, and then keeps what it had."""
         raw = self._raw
-        if data.startswith(raw) and asked == self._asked and not named:
+        if asked == self._asked and data.startswith(raw):
             return self._alone if len(data) == len(raw) else (self._alone[0], data[len(raw) :])
-        parsed = self._parse(data, *asked, **named)
-        if parsed is not None and not named and (length := len(data) - len(parsed[1])) <= LONGEST:
+        parsed = self._parse(data, *asked)
+        if parsed is not None and (length := len(data) - len(parsed[1])) <= LONGEST:
             # A copy, even of all: `data` lies where there was room for much more, and would split that place.
             self._alone, self._raw, self._asked = (parsed[0], b""), b"%b" % data[:length], asked
         return parsed
 
 
-class Rewritten(Generic[_Head, _With]):
+class Rewritten(Generic[_Head, *_Others]):
     """Writes the heads of one connection anew and keeps the last, for one that `Repeated` gives again.
 
     It gives what `write` would give, which may depend on nothing but its arguments.
     """
 
-    __slots__ = ("_head", "_with", "_write", "_written")
+    __slots__ = ("_head", "_others", "_write", "_written")
 
-    def __init__(self, write: Callable[Concatenate[_Head, _With], bytes]) -> None:
+    def __init__(self, write: Callable[[_Head, Unpack[_Others]], bytes]) -> None:
         self._write = write
         self._head: _Head | None = None
-        self._with: object = None
+        self._others: object = None
         self._written = b""
 
-    def write(self, head: _Head, *others: _With.args, **named: _With.kwargs) -> bytes:
-        """As the function that it was made with; what has a name is written each time."""
-        if head is self._head and others == self._with and not named:
+    def write(self, head: _Head, *others: *_Others) -> bytes:
+        """As the function that it was made with."""
+        if head is self._head and others == self._others:
             return self._written
-        written = self._write(head, *others, **named)
-        if not named and len(written) <= LONGEST:
-            self._head, self._with, self._written = head, others, written
+        written = self._write(head, *others)
+        if len(written) <= LONGEST:
+            self._head, self._others, self._written = head, others, written
         return written

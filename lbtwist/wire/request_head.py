@@ -34,6 +34,8 @@ _VERSIONS = frozenset({b"1.1", b"1.0"})
 # In any letters: some servers take `connect` for CONNECT, and what follows for what is tunnelled. For
 # the same reason there is no `head`: whether a body answers it, two readers could tell in two ways.
 _REFUSED_METHODS = frozenset({b"TRACE", b"CONNECT"})
+IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"})
+"""RFC 9110, 9.2.2: twice does what once does. TRACE is refused."""
 _NONE: Sequence[bytes] = ()
 _NOTHING_YET = (b"", b"\r")
 
@@ -69,6 +71,8 @@ class RequestHead(NamedTuple):
     """The values of the fields that are understood here, by their folded names."""
     plain_lines: bytes
     """The lines of the other fields, in order."""
+    repeatable: bool
+    """It may be sent to a server twice: it is idempotent and has no body."""
 
     @property
     def fields(self) -> Sequence[Field]:
@@ -136,6 +140,7 @@ def _read(match: re.Match[bytes], name: bytes, strict_path: bool) -> RequestHead
         lines,
         known,
         plain_lines,
+        framing.is_empty and method in IDEMPOTENT,
     )
 
 

@@ -8,7 +8,7 @@ from itertools import count
 
 from zope.interface import implementer
 
-from lbtwist.interfaces import IScheduler
+from lbtwist.interfaces import IChoosing, IScheduler
 from lbtwist.model.plane import Member
 from lbtwist.model.schedule.ranking import Ranked, Ranking
 
@@ -27,7 +27,7 @@ class _Load(Ranked):
         self.connections = connections
 
 
-@implementer(IScheduler)
+@implementer(IScheduler, IChoosing)
 class LeastConnections:
     """The fewest connections first; of equals the one that was chosen the longest ago: O(log n)."""
 
@@ -48,6 +48,13 @@ class LeastConnections:
                 self._away[number] = connections
         self._loads = loads
         self._ranking.fill(loads.values())
+
+    def choose(self, client: str) -> Member | None:
+        """The one with the least load."""
+        if (first := self._ranking.first()) is None:
+            return None
+        first.minor = next(self._turns)
+        return first.member
 
     def order(self, client: str) -> Iterator[Member]:
         """Members by their load at the moment of asking."""

@@ -74,7 +74,8 @@ class Ranking(Generic[R]):
             elif ranked.major == major and ranked.minor == minor:
                 return ranked  # type: ignore[return-value]  # what was filled in comes out
             else:
-                heapreplace(heap, ranked.enter())
+                ranked.entry = entry = (ranked.major, ranked.minor, ranked)
+                heapreplace(heap, entry)
             self._changes += 1
         return None
 

@@ -6,12 +6,12 @@ from collections.abc import Collection, Iterator, Sequence
 
 from zope.interface import implementer
 
-from lbtwist.interfaces import IScheduler
+from lbtwist.interfaces import IChoosing, IScheduler
 from lbtwist.model.plane import Member
 from lbtwist.model.schedule.uncounted import Uncounted
 
 
-@implementer(IScheduler)
+@implementer(IScheduler, IChoosing)
 class RoundRobin(Uncounted):
     """Each member in turn; one that is tried for want of another has had its turn too."""
 
@@ -25,6 +25,10 @@ class RoundRobin(Uncounted):
         due = self._members[self._place :] + self._members[: self._place]
         self._place = next((places[m.number] for m in due if m.number in places), 0)
         self._members = tuple(members)
+
+    def choose(self, client: str) -> Member | None:
+        """The next one."""
+        return self._next(())
 
     def order(self, client: str) -> Iterator[Member]:
         """Members in turn."""

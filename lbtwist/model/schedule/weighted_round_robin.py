@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from zope.interface import implementer
 
-from lbtwist.interfaces import IScheduler
+from lbtwist.interfaces import IChoosing, IScheduler
 from lbtwist.model.plane import Member
 from lbtwist.model.schedule.ranking import Ranked, Ranking
 from lbtwist.model.schedule.uncounted import Uncounted
@@ -28,7 +28,7 @@ class _Turn(Ranked):
         self.stride = stride
 
 
-@implementer(IScheduler)
+@implementer(IScheduler, IChoosing)
 class WeightedRoundRobin(Uncounted):
     """Smooth weighted round robin: of every `sum(weights)` choices each member has its weight.
 
@@ -46,6 +46,14 @@ class WeightedRoundRobin(Uncounted):
             member.number: self._turn(place, member, len(members)) for place, member in enumerate(members)
         }
         self._ranking.fill(self._turns.values())
+
+    def choose(self, client: str) -> Member | None:
+        """Whose turn is next."""
+        if (first := self._ranking.first()) is None:
+            return None
+        self._time = major = first.major
+        first.major = major + first.stride
+        return first.member
 
     def order(self, client: str) -> Iterator[Member]:
         """Members in order of their turns.

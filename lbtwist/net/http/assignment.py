@@ -19,8 +19,6 @@ from lbtwist.wire.request_head import RequestHead
 if TYPE_CHECKING:
     from lbtwist.net.http.client import ClientConnection
 
-IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"})
-"""RFC 9110, 9.2.2: twice does what once does. TRACE is refused."""
 REPEATABLE_WITHIN = 1.0
 """Seconds: a request that may not be sent twice goes only on a connection that was used so lately."""
 EVER = float("-inf")
@@ -45,9 +43,11 @@ class Assignment:
 
     def __init__(self, client: ClientConnection, frontend: HttpFrontend) -> None:
         self.client_host = client.host
+        self.id = next(frontend.ids)
         self._client = client
         self._frontend = frontend
         self._group = frontend.group
+        self._opened = frontend.seconds()
 
     @property
     def ends(self) -> Ends:
@@ -75,12 +75,6 @@ class Assignment:
     def broke(self) -> None:
         """IDispatched."""
         raise NotImplementedError
-
-    @property
-    def _repeatable(self) -> bool:
-        """It may be sent twice."""
-        request = self.request
-        return request is not None and request.framing.is_empty and request.method in IDEMPOTENT
 
     def _go_to(self, group: GroupRotation, request: RequestHead) -> None:
         """Have a server of `group` chosen for it."""
@@ -114,9 +108,11 @@ class Assignment:
         """One to `member` that this request may go on over."""
         if self._new_only:
             return None
-        since = EVER if self._repeatable else self._frontend.seconds() - REPEATABLE_WITHIN
-        owner = self._client if self._group.rotation.send_proxy else None
-        server = self._group.idle.take(member.number, since, owner)
+        request, group = self.request, self._group
+        assert request is not None
+        since = EVER if request.repeatable else self._frontend.seconds() - REPEATABLE_WITHIN
+        owner = self._client if group.rotation.send_proxy else None
+        server = group.idle.take(member.number, since, owner)
         assert server is None or isinstance(server, ServerConnection)
         return server
 
@@ -124,14 +120,11 @@ class Assignment:
         """It goes on over `server`, whose member has a place for it."""
         raise NotImplementedError
 
-    def _assign(self, member: Member, live: ILive) -> None:
-        """Its registration counts this request, as `live`, from now on."""
+    def _arrived(self) -> None:
+        """Its dispatch has found a server, and is over."""
         dispatch, self._dispatch = self._dispatch, None
-        if dispatch is not None:
-            self._tried = dispatch.tried
-        self._member = member
-        self._lease = lease = self._frontend.ledger_of(member)
-        lease.enter(live)
+        assert dispatch is not None
+        self._tried = dispatch.tried
 
     def _release(self, live: ILive, ending: Ending) -> Ledger | None:
         """Its registration has it no more. Returns the ledger that it left, where there was one."""

@@ -123,7 +123,7 @@ class ClientConnection(Parting):
             self._paused = False
             self.transport.resumeProducing()
 
-    def response_done(self, keep: bool) -> None:
+    def response_done(self, keep: bool, now: float) -> None:
         """All of the response was written; it is over when it was sent."""
         if self._body is not None:
             self._turn = OVER  # nobody is there any more to have the rest of the request
@@ -131,7 +131,7 @@ class ClientConnection(Parting):
             self._flushing = keep
             self.moves()
         else:
-            self._finish(keep)
+            self._finish(keep, now)
 
     def answer(self, status: int, location: bytes | None = None, keep: bool = False) -> None:
         """Send a response of our own; the exchange is over."""
@@ -142,7 +142,7 @@ class ClientConnection(Parting):
         if exchange is not None:
             exchange.sent += sent
         if keep:
-            self._next()
+            self._next(self._frontend.seconds())
         else:
             self._linger(LINGER)
 
@@ -172,14 +172,14 @@ class ClientConnection(Parting):
 
     def resumeProducing(self) -> None:
         self._held = False
-        self.deadline.since = self._frontend.seconds()
+        self.deadline.since = now = self._frontend.seconds()
         keep, self._flushing = self._flushing, None
         if keep is not None:
-            self._finish(keep)
+            self._finish(keep, now)
         elif self._exchange is not None:
             self._exchange.client_drained()
         elif self._turn is WAIT:
-            self._next()
+            self._next(now)
 
     def stopProducing(self) -> None:
         """It is closed; `connectionLost` follows."""
@@ -218,6 +218,7 @@ class ClientConnection(Parting):
             access = frontend.access
             exchange = Exchange(self, frontend) if access is None else LoggedExchange(self, frontend)
             self._exchange = exchange
+            frontend.ledger.enter(exchange)
         assert exchange is not None
         try:
             parsed = self._heads.parse(self._buffer, frontend.policy.proxy_name, frontend.strict_path)
@@ -252,7 +253,7 @@ class ClientConnection(Parting):
             self.deadline.watch(self._frontend.policy.header_timeout, self._head_late)
         self.resume()
 
-    def _next(self) -> None:
+    def _next(self, now: float) -> None:
         """It is the next request's turn, where there is one, and the client takes what it was answered."""
         if self._held:
             self.moves()
@@ -266,16 +267,16 @@ class ClientConnection(Parting):
         else:
             frontend = self._frontend
             patience = frontend.patience if frontend.leaving else frontend.policy.idle_timeout
-            self.deadline.watch(patience, self._idle)
+            self.deadline.watch_since(now, patience, self._idle)
             if self._paused:
                 self.resume()
 
-    def _finish(self, keep: bool) -> None:
+    def _finish(self, keep: bool, now: float) -> None:
         """All of the response was sent."""
         exchange, self._exchange = self._exchange, None
         assert exchange is not None and exchange.request is not None
         if keep:
-            self._next()
+            self._next(now)
         elif exchange.request.keep_alive or self._body is not None or self._buffer:
             self._linger()  # the client may be sending still
         else:

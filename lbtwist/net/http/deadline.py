@@ -26,7 +26,11 @@ class Deadline:
 
     def watch(self, limit: float, expired: Callable[[], object]) -> None:
         """Call `expired` when `limit` seconds have passed, instead of what was watched before."""
-        self.since = now = self._sweep.seconds()
+        self.watch_since(self._sweep.seconds(), limit, expired)
+
+    def watch_since(self, now: float, limit: float, expired: Callable[[], object]) -> None:
+        """`watch` for one who knows what the time is `now`."""
+        self.since = now
         self._expired = expired
         self._limit = limit
         if self.due_bucket is None or now + limit < self._entered:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from twisted.logger import Logger
 
 from lbtwist.model.plane import FINISHED, ConnectionView, CutBy, Ending, Member
 from lbtwist.model.routing import Rule
 from lbtwist.net.dialing import TIMED_OUT
-from lbtwist.net.http.assignment import LOST, Assignment
-from lbtwist.net.http.frontend import HttpFrontend
+from lbtwist.net.http.assignment import LOST
 from lbtwist.net.http.server import LONG, ServerConnection
 from lbtwist.net.http.tunnel import Handshake, Tunnel
 from lbtwist.net.http.upload import Upload
@@ -20,9 +17,6 @@ from lbtwist.wire.onward import client_framing, onward_interim, onward_response
 from lbtwist.wire.request_head import RequestHead
 from lbtwist.wire.response_head import ResponseHead
 from lbtwist.wire.switching import is_answered
-
-if TYPE_CHECKING:
-    from lbtwist.net.http.client import ClientConnection
 
 FOUND = 302
 
@@ -35,12 +29,6 @@ class Exchange(Upload):
     received = sent = 0
     _endless = False
     _keep = False
-
-    def __init__(self, client: ClientConnection, frontend: HttpFrontend) -> None:
-        Assignment.__init__(self, client, frontend)
-        self.id = next(frontend.ids)
-        self._opened = frontend.seconds()
-        frontend.ledger.enter(self)
 
     @property
     def touched(self) -> float:
@@ -76,13 +64,15 @@ class Exchange(Upload):
         server = self._idle_connection(member)
         if server is None:
             return False
+        self._arrived()
         self._reused(server, member)
         return True
 
     def server_protocol(self, member: Member) -> ServerConnection:
         """IDispatched."""
         owner = self._client if self._dispatch and self._dispatch.introduces else None
-        self._assign(member, self)
+        self._arrived()
+        self._assign(member)
         return ServerConnection(member, self._group, self._frontend.sweep, self, owner)
 
     def no_server(self) -> None:
@@ -136,7 +126,8 @@ class Exchange(Upload):
         name, date = frontend.policy.proxy_name, b"" if b"date" in head.known else frontend.date
         set_cookie = self._set_cookie() if self._group.rotation.cookie else b""
         assert self._server is not None
-        return self._server.onward.write(head, request.version, name, date, self._keep, set_cookie), framing
+        onward = self._server.onward
+        return onward.write(head, request.version, name, date, self._keep, set_cookie, None), framing
 
     def body_moves(self) -> None:
         """More of the response is to come: it must not stand still for too long."""
@@ -153,13 +144,12 @@ class Exchange(Upload):
 
     def response_done(self, server: ServerConnection, reusable: bool) -> None:
         """The whole response has come."""
+        group, client = self._group, self._client
+        now = client.deadline.since  # its last byte has come just now
         if self._sent_at:
-            self._group.counts.response.observe(self._frontend.seconds() - self._sent_at)
-        request = self.request
-        assert request is not None
-        rotation = self._group.rotation
-        if reusable and self._sent_whole and rotation.keepalive and not server.held:
-            server.keep()
+            group.counts.response.observe(now - self._sent_at)
+        if reusable and self._sent_whole and group.rotation.keepalive and not server.held:
+            server.keep(now)
         elif self._sent_whole and not server.held:
             server.close()
         else:
@@ -169,8 +159,8 @@ class Exchange(Upload):
         assert left is not None and member is not None
         self._lease = None
         left.leave(self, FINISHED)
-        self._group.give_back(member.number)
-        self._client.response_done(self._keep)
+        group.give_back(member.number)
+        client.response_done(self._keep, now)
         if not left.live:
             left.tell_if_empty()
 
@@ -214,9 +204,9 @@ class Exchange(Upload):
         if self.begun:
             self._truncate()
             return
-        member, at_fault, left = self._member, self._lose(server), None
-        assert member is not None
-        if self._repeatable and not server.answering:
+        member, request, at_fault, left = self._member, self.request, self._lose(server), None
+        assert member is not None and request is not None
+        if request.repeatable and not server.answering:
             left = self._release(self, FINISHED)
             self._go_on()
         else:
@@ -324,9 +314,15 @@ class Exchange(Upload):
         return "waiting" if self._sent_whole else "receiving"
 
     def _reused(self, server: ServerConnection, member: Member) -> None:
-        self._assign(member, self)
+        self._assign(member)
         server.begin(self)
         self.joined(server)
+
+    def _assign(self, member: Member) -> None:
+        """Its registration counts this request from now on."""
+        self._member = member
+        self._lease = lease = self._frontend.ledger_of(member)
+        lease.enter(self)
 
     def _count_response(self, status: int, now: float) -> None:
         """The final head has come."""

@@ -114,6 +114,7 @@ class ServerConnection(Protocol):
             return
         try:
             if self._whole_with_end(isinstance(reason.value, ConnectionDone)):
+                exchange.touch()
                 exchange.forward(last_chunk() if self._chunked else b"")
                 exchange.response_done(self, reusable=False)
             else:
@@ -121,15 +122,15 @@ class ServerConnection(Protocol):
         except Exception:
             exchange.broke()
 
-    def keep(self) -> None:
+    def keep(self, now: float) -> None:
         """Its exchange is over: wait for the next one."""
         self._exchange = None
         self._body = None
         self.fresh = False
         if self._paused:
             self.resume()
-        self._deadline.watch(self._group.rotation.keepalive_timeout, self.expire)
-        self.used = self._deadline.since
+        self._deadline.watch_since(now, self._group.rotation.keepalive_timeout, self.expire)
+        self.used = now
         self._group.keep(self._member.number, self)
 
     def pause(self) -> None:

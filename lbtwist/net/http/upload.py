@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from lbtwist.net.http.assignment import Assignment
 from lbtwist.net.http.server import ServerConnection
 from lbtwist.wire.body import chunk, last_chunk
 from lbtwist.wire.framing import CHUNKED
 from lbtwist.wire.trailers import passed_trailers
-
-if TYPE_CHECKING:
-    pass
 
 
 class Upload(Assignment):
@@ -92,6 +88,6 @@ class Upload(Assignment):
             self._await_response()
 
     def _await_response(self) -> None:
-        deadline = self._client.deadline
-        deadline.watch(self._frontend.policy.request_timeout, self.late)
-        self._sent_at = deadline.since
+        frontend = self._frontend
+        self._sent_at = now = frontend.seconds()
+        self._client.deadline.watch_since(now, frontend.policy.request_timeout, self.late)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from zope.interface.verify import verifyObject
 
-from lbtwist.interfaces import IIncremental, IScheduler, ISchedulerMaker
+from lbtwist.interfaces import IChoosing, IIncremental, IScheduler, ISchedulerMaker
 from lbtwist.model.plane import Member
 from lbtwist.model.schedule import BUILT_IN
 from tests.model.schedule.making import chosen, member, members, numbers, order, rebuilt
@@ -74,6 +74,34 @@ def test_an_order_has_each_member_once(name: str, group: list[Member], before: i
         chosen(scheduler, f"192.0.2.{number}")
     for client in ("192.0.2.1", "2001:db8::1", ""):
         assert sorted(order(scheduler, client)) == sorted(numbers(group))
+
+
+CHOOSING = [name for name in BUILT_IN if IChoosing.providedBy(made(name))]
+
+
+def test_those_that_choose_at_less_say_so() -> None:
+    assert CHOOSING == ["wrr", "wlc", "rr", "lc"]
+    for name in CHOOSING:
+        assert verifyObject(IChoosing, made(name))
+
+
+@pytest.mark.parametrize("name", CHOOSING)
+@given(GROUPS, st.lists(st.booleans(), max_size=60))
+def test_a_choice_is_the_first_of_an_order(name: str, group: list[Member], freed: list[bool]) -> None:
+    """Both go on alike after it, however many there were before."""
+    by_choice, by_order = with_members(name, group), with_members(name, group)
+    held: list[int] = []
+    for end_one in freed:
+        choice = IChoosing(by_choice).choose("")
+        assert choice == next(by_order.order(""), None)
+        if choice is None or not by_choice.counting:
+            continue
+        held.append(choice.number)
+        for each in (by_choice, by_order):
+            each.taken(held[-1])
+            if end_one:
+                each.released(held[0])
+        held = held[1:] if end_one else held
 
 
 @every

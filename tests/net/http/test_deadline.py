@@ -105,6 +105,16 @@ def test_idle_timeout_closes_a_kept_connection_without_a_word() -> None:
     assert closed_after(stage, client, IDLE)
 
 
+def test_idle_timeout_runs_from_the_end_of_a_response_that_its_server_ends_by_closing() -> None:
+    stage = http()
+    client, server = stage.asks(request())
+    server.say(b"HTTP/1.1 200 OK\r\n\r\nabc")
+    stage.pass_time(IDLE - 1)
+    server.shut()
+    assert client.said().body == b"abc"
+    assert closed_after(stage, client, IDLE)
+
+
 def test_idle_timeout_does_not_run_while_an_answer_is_awaited() -> None:
     stage = http()
     client, server = stage.asks(request("POST", body=b"abc"))
