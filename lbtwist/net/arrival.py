@@ -72,12 +72,16 @@ class Arrival(Protocol):
             hand_over(self.transport, protocol, early)
         self._depart()
 
-    def turn_away(self, reason: str) -> None:
-        """Close it by a reset; it is counted by the reason, one of a few."""
+    def turn_away(self, reason: str, last_word: bytes = b"") -> None:
+        """Close it by a reset, or in order after a last word; it is counted by the reason, one of a few."""
         if not self._over:
             self._over = True
             self.count(reason)
-            self.transport.abortConnection()
+            if last_word:
+                self.transport.write(last_word)
+                self.transport.loseConnection()
+            else:
+                self.transport.abortConnection()
             self.frontend.means.budget.leave()
             self._depart()
 

@@ -12,6 +12,8 @@ from lbtwist.net.logged import turn_away
 from lbtwist.net.rotation import GroupRotation
 from lbtwist.wire.client_hello import NO_HELLO, BadHello, ClientHello, HelloReader
 
+UNRECOGNIZED_NAME = b"\x15\3\3\0\2\2\x70"
+"""A fatal alert, for a name that is not served (RFC 6066, section 3)."""
 BAD_HELLO, REFUSED = "bad_hello", "refused_by_rule"
 """Why a client is turned away here, beside what holds for all arrivals."""
 _ENDS = {BAD_HELLO: End.REFUSED, REFUSED: End.RULE}
@@ -63,7 +65,7 @@ class HelloArrival(Arrival):
     def _choose(self, hello: ClientHello) -> None:
         rule = first_by_name(self.frontend.policy.name_rules, *hello)
         if rule is not None and not rule.group:
-            self.turn_away(REFUSED)
+            self.turn_away(REFUSED, b"" if hello is NO_HELLO else UNRECOGNIZED_NAME)
             return
         if rule is not None:
             self.group = self.frontend.means.group_of(rule.group)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -120,18 +121,22 @@ def test_the_group_is_known_when_the_hello_is_whole_and_gets_every_byte_once(ben
 
 
 def test_a_rule_without_a_group_refuses(bench: Bench) -> None:
+    """With the alert that is for it, which a reset could overtake."""
     client = says(bench, MAIL)
-    assert (closed(client), heard(bench), turned_away(bench)) == ("reset", {}, {REFUSED: 1})
+    assert (closed(client), heard(bench), turned_away(bench)) == ("fin", {}, {REFUSED: 1})
+    assert bytes(client.received) == b"\x15\x03\x03\x00\x02\x02\x70"
     assert (bench.tally().failed, bench.tally().total, arrivals(bench)) == (1, 0, 0)
 
 
 def test_a_last_rule_without_conditions_is_for_whoever_asks_for_nothing_else(bench: Bench) -> None:
     listen(bench, *RULES, NameRule())
-    for sent in (OTHER, hello(), b"SSH-2.0"):
-        assert closed(says(bench, sent)) == "reset"
-    silent = bench.client()
+    for sent in (OTHER, hello()):
+        client = says(bench, sent)
+        assert (closed(client), len(client.received)) == ("fin", 7)
+    client, silent = says(bench, b"SSH-2.0"), bench.client()
     bench.pass_time(TIMEOUT + 0.2)
-    assert closed(silent) == "reset"
+    for other in (client, silent):
+        assert (closed(other), bytes(other.received)) == ("reset", b"")
     says(bench, WWW)
     assert heard(bench) == {"www": WWW}
     assert turned_away(bench) == {REFUSED: 4}
@@ -313,6 +318,25 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
     world = make_world(request.param, tmp_path)
     yield world
     pytest_twisted.blockon(Deferred.fromCoroutine(world.close()))
+
+
+@pytest_twisted.ensureDeferred
+async def test_who_is_refused_is_told_why_over(world: World) -> None:
+    """OpenSSL understands what it is told."""
+    world.rotate(world.server())
+    await world.listen(name_rules=(NameRule(),))
+    context = ssl.create_default_context()
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    under = context.wrap_bio(incoming, outgoing, server_hostname="www.test")
+    with pytest.raises(ssl.SSLWantReadError):
+        under.do_handshake()
+    client = await world.client()
+    client.transport.write(outgoing.read())
+    await client.until_received(7)
+    incoming.write(bytes(client.received))
+    with pytest.raises(ssl.SSLError, match="UNRECOGNIZED_NAME"):
+        under.do_handshake()
+    await client.until_heard("read lost")
 
 
 @pytest.mark.parametrize("size", [1, len(WWW) - 1, len(WWW)])
