@@ -367,6 +367,10 @@ def test_warnings(group: str, warning: str) -> None:
             "a drain of that length begins to cut at once",
         ),
         ("max_queue = 1", "max_queue: no server has max_connections, so none is ever full and nothing waits"),
+        (
+            "tls = true\ntls_verify = false",
+            "tls_verify: is false, so anybody between here and a server may pass for it",
+        ),
     ],
 )
 def test_warnings_of_settings(group: str, warning: str) -> None:

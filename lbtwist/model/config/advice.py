@@ -85,6 +85,8 @@ def _of_settings(group: GroupSettings) -> Iterator[str]:
             f"connection_draining.spread: {plain_number(draining.spread)} s is longer than timeout "
             f"({plain_number(draining.timeout)} s): a drain of that length begins to cut at once"
         )
+    if group.tls and not group.tls_verify:
+        yield "tls_verify: is false, so anybody between here and a server may pass for it"
     if group.max_queue and not any(server.max_connections for server in group.servers.values()):
         yield "max_queue: no server has max_connections, so none is ever full and nothing waits"
 
