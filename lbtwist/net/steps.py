@@ -17,7 +17,8 @@ def steps_of(frontend: Frontend) -> tuple[Step, ...]:
     steps: list[Step] = []
     if frontend.policy.proxy_protocol:
         steps.append(ProxyHeaders(frontend))
-    if frontend.gate.judges:
+    # Who waits for its header is judged by the gate as it is when that has come, also by its first limit.
+    if frontend.gate.judges or frontend.policy.proxy_protocol:
         steps.append(admission_of(frontend))
     if frontend.policy.tls is not None:
         steps.append(tls_of(frontend, frontend.policy.tls))

@@ -117,6 +117,29 @@ def test_who_may_come_in_is_judged_by_the_address_that_is_carried() -> None:
     assert closed(says(bench, proxy_header(2, ENDS))) == "", "the proxy itself is no client"
 
 
+@pytest.mark.parametrize("gate", [{"deny": (ip_network("198.51.100.0/24"),)}, {"allow": TRUSTED}])
+def test_rule_73_a_first_limit_is_for_those_too_whose_header_is_still_to_come(gate: dict[str, Any]) -> None:
+    """rule 73: no connection is established before that."""
+    bench = bench_with()
+    waiting, relayed = says(bench, b"PROXY "), says(bench, proxy_header(1, ENDS))
+    bench.listen(proxy_protocol=True, trusted_proxies=TRUSTED, **gate)
+    waiting.transport.write(proxy_header(1, ENDS).removeprefix(b"PROXY "))
+    bench.settle()
+    bench.settle()
+    assert (closed(waiting), closed(relayed), refused(bench)) == ("fin", "", {"denied": 1})
+
+
+def test_a_request_behind_a_header_is_denied_by_the_gate_as_it_is_then() -> None:
+    stage = staged()
+    client = stage.client(PROXY)
+    client.say(b"PROXY ")
+    networks = (ip_network(f"{PROXY}/32"),)
+    stage.listen(protocol="http", proxy_protocol=True, trusted_proxies=networks, allow=networks)
+    client.say(proxy_header(1, ENDS).removeprefix(b"PROXY ") + request())
+    assert client.said().status == 403
+    assert stage.accepted[1] == []
+
+
 @pytest.mark.parametrize(
     ("sent", "reason"),
     [
