@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 from twisted.internet.error import ConnectionAborted, ConnectionLost
@@ -10,7 +11,7 @@ from twisted.internet.interfaces import IReadDescriptor
 from twisted.python.failure import Failure
 from zope.interface.verify import verifyObject
 
-from lbtwist.net.poller import READABLE, ROUNDS, Poller
+from lbtwist.net.poller import BETWEEN, CALLS, READABLE, ROUNDS, Poller
 from tests.net.fakes import StillReactor
 
 Flush = Callable[..., list[Failure]]
@@ -218,7 +219,7 @@ def test_soon_without_end_lets_the_reactor_have_its_turn(reactor: StillReactor, 
     def again() -> None:
         nonlocal count
         count += 1
-        if count < 100:
+        if count <= ROUNDS * CALLS:
             poller.soon(again)
 
     def begin(reader: Reader) -> None:
@@ -227,10 +228,50 @@ def test_soon_without_end_lets_the_reactor_have_its_turn(reactor: StillReactor, 
 
     Reader(poller, begin).far.send(b"x")
     poller.doRead()
-    assert count == ROUNDS
+    assert count == ROUNDS * CALLS
     assert len(reactor.getDelayedCalls()) == 1
     reactor.advance(0)
-    assert count == 100
+    assert count == ROUNDS * CALLS + 1
+
+
+def test_traffic_is_served_between_many_calls(reactor: StillReactor, poller: Poller) -> None:
+    """A batch of few events, then some of the calls, and so on: all of them in one turn of the reactor."""
+    said: list[str] = []
+
+    def read(reader: Reader) -> None:
+        os.read(reader.fd, 100)
+        said.append("ready")
+
+    for _ in range(BETWEEN + 1):
+        Reader(poller, read).far.send(b"x")
+    for _ in range(2 * CALLS + 1):
+        poller.soon(lambda: said.append("soon"))
+    reactor.advance(0)
+    assert said == [*["ready"] * BETWEEN, *["soon"] * CALLS, "ready", *["soon"] * (CALLS + 1)]
+    assert reactor.getDelayedCalls() == []
+
+
+def test_a_thousand_connections_are_closed_in_one_turn(reactor: StillReactor, poller: Poller) -> None:
+    """Rule 80: each side of each is a call, and the reactor's other doings do not come in between."""
+    closed: list[int] = []
+    for side in range(2 * 1_000):
+        poller.soon(partial(closed.append, side))
+    reactor.advance(0)
+    assert closed == list(range(2 * 1_000))
+
+
+def test_batches_are_whole_where_no_call_waits(reactor: StillReactor, poller: Poller) -> None:
+    said: list[str] = []
+
+    def read(reader: Reader) -> None:
+        os.read(reader.fd, 100)
+        said.append("ready")
+        poller.soon(lambda: said.append("soon"))
+
+    for _ in range(BETWEEN + 1):
+        Reader(poller, read).far.send(b"x")
+    poller.doRead()
+    assert said == ["ready"] * (BETWEEN + 1) + ["soon"] * (BETWEEN + 1)
 
 
 def test_error_in_soon_harms_no_other(
@@ -254,9 +295,15 @@ def test_close_all(reactor: StillReactor, poller: Poller) -> None:
 def test_stop_calls_what_was_due_soon(reactor: StillReactor) -> None:
     poller = Poller(reactor)
     said: list[str] = []
-    poller.soon(lambda: said.append("now"))
+
+    def now() -> None:
+        said.append("now")
+        poller.soon(lambda: said.append("for that"))
+
+    for _ in range(CALLS + 1):
+        poller.soon(now)
     poller.stop()
-    assert said == ["now"]
+    assert said == ["now"] * (CALLS + 1) + ["for that"] * (CALLS + 1)
     assert reactor.getDelayedCalls() == []
 
 
