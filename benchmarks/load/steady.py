@@ -57,6 +57,7 @@ class Steady:
         """When those that wait for an answer have sent their request."""
         self._heard: dict[int, int] = {}
         self._free: deque[int] = deque()
+        """Those that have had their answer, and some that are closed: to look for each would be a stall."""
         self._size = 0
         """Bytes of an answer, which are the same each time."""
 
@@ -96,9 +97,10 @@ class Steady:
                     if tick(now - begin):
                         break
                 while due <= now and self._free:
-                    late = due if now - due > LOOK else now
-                    self._send(self._free.popleft(), late, found)
-                    due += 1 / rate
+                    number = self._free.popleft()
+                    if number in self._sockets:
+                        self._send(number, due if now - due > LOOK else now, found)
+                        due += 1 / rate
                 self._hear(poll, found)
             self._finish(poll, found)
         return found
@@ -135,9 +137,6 @@ class Steady:
     def _lose(self, number: int, found: Latencies) -> None:
         if self._sent.pop(number, None) is not None:
             found.cut += 1
-        else:
-            with contextlib.suppress(ValueError):
-                self._free.remove(number)
         self._sockets.pop(number).close()
 
     def _connect(self) -> None:
