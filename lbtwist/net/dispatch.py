@@ -64,6 +64,7 @@ class Dispatch:
         "_dialer",
         "_sweep",
         "_timeout",
+        "_first",
         "_order",
         "_tried",
         "_member",
@@ -90,7 +91,8 @@ class Dispatch:
         self._dialer = dialer
         self._sweep = sweep
         self._timeout = timeout
-        self._order: Iterator[Member] | None = iter((first,)) if first is not None else None
+        self._first = first
+        self._order: Iterator[Member] | None = None
         self._tried = tried
         self._member: Member | None = None
         self._dial: IDial | None = None
@@ -171,6 +173,9 @@ class Dispatch:
         )
 
     def _next_member(self) -> Member | None:
+        if not self._tried:
+            first, self._first = self._first, None
+            return first or self._group.first(self._client.client_host, self._client.cookie)
         if not self._may_try:
             return None
         if self._order is not None and (member := self._untried(self._order)):

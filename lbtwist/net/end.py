@@ -61,7 +61,9 @@ class End(Protocol):
         """Bytes for it wait in our memory, because it does not take them."""
         self._seconds = seconds
 
-    def connectionMade(self) -> None:
+    def makeConnection(self, transport: IEndTransport) -> None:
+        self.connected = 1
+        self.transport = transport
         self.relay.connected(self)
 
     def dataReceived(self, data: bytes) -> None:

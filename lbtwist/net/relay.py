@@ -52,7 +52,7 @@ class Relay(Pair):
     ) -> None:
         """`peer` is the client's address and `client_host` the IP address of it; its servers are of
         `group`, or of the listener's own."""
-        super().__init__(frontend, End(self, frontend.seconds))
+        Pair.__init__(self, frontend, End(self, frontend.seconds))
         self.id = id
         self.client_host = client_host
         self.peer = peer

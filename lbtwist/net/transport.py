@@ -86,7 +86,7 @@ class SocketTransport(SendingSide):
         self, poller: Poller, fd: int, peer: SocketAddress | None = None, mask: int = UNREGISTERED
     ) -> None:
         """`mask` is that of the descriptor's registration in `poller`, where it has one by now."""
-        super().__init__(poller, fd)
+        SendingSide.__init__(self, poller, fd)  # half of what `super()` takes, for each connection
         self._mask = mask
         self._reading = True
         self._ended = False
