@@ -126,6 +126,29 @@ def test_a_list_of_servers_stays_one_where_it_can() -> None:
     assert (went, came) == (['  "10.0.0.1",  # one'], ['  "10.0.0.3:80",'])
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ('[\n  "10.0.0.1"  # one\n]', '[\n  "10.0.0.1",  # one\n  "10.0.0.3:80"\n]'),
+        (
+            '[\n  "10.0.0.1"\n  , "10.0.0.2" # c\n]',
+            '[\n  "10.0.0.1"\n  , "10.0.0.2", # c\n  "10.0.0.3:80"\n]',
+        ),
+        ('[\n  "10.0.0.1",\n\n  # end\n]', '[\n  "10.0.0.1",\n  "10.0.0.3:80",\n\n  # end\n]'),
+        ("[ # none\n]", '[ # none\n    "10.0.0.3:80",\n]'),
+    ],
+)
+@pytest.mark.parametrize("rest", ["", "  # all", "\nretries = 1  # after it\n"])
+@pytest.mark.parametrize(
+    "head",
+    ["[server_groups.app]\nport = 80\nservers = ", "[server_groups]\napp.port = 80\napp.servers  =  "],
+)
+def test_a_list_of_servers_keeps_its_comments(before: str, after: str, rest: str, head: str) -> None:
+    done = {(*APP, "servers", "10.0.0.3:80"): LiveChange("10.0.0.3:80")}
+    rest = rest.replace("retries", "app.retries") if "app.port" in head else rest
+    assert rewrite(f"{head}{before}{rest}\n", done) == f"{head}{after}{rest}\n"
+
+
 def test_a_list_of_servers_becomes_a_table_with_its_comments_where_more_is_said() -> None:
     new = rewrite(LISTED, {(*APP, "servers", "10.0.0.1:80", "weight"): LiveChange(5)})
     assert new == (

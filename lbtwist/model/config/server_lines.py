@@ -9,6 +9,7 @@ from typing import Any
 import tomlkit
 from tomlkit.items import Array, Comment, Item, Table, Trivia
 
+from lbtwist.model.config.array_text import added, removed
 from lbtwist.model.config.changes import Changes
 from lbtwist.model.config.spelling import listed_name
 from lbtwist.model.config.trivia import Heads
@@ -58,8 +59,11 @@ class Servers:
         if changes.keys() == {()}:
             self._change_all(changes[()].value)
             return
+        if self._listed and self._stays_listed(changes):
+            self._change_list(changes)
+            return
         new: dict[str, dict[str, Any]] = {}
-        if self._listed and not self._stays_listed(changes):
+        if self._listed:
             self._spell_out()
         for path, change in changes.items():
             if change.value is None:
@@ -96,12 +100,8 @@ class Servers:
         return any(key is not None and key.key == "servers" and key.is_dotted() for key, _ in body)
 
     @property
-    def _names(self) -> list[str | None]:
-        return (
-            [listed_name(str(text), self._port) for text in self._servers]
-            if self._listed
-            else [*self._servers]
-        )
+    def _names(self) -> list[str]:
+        return [*self._servers]
 
     def _stays_listed(self, changes: Changes) -> bool:
         """A list can say who is there, each by its address, and nothing else of it."""
@@ -109,6 +109,20 @@ class Servers:
             change.value is None if len(path) == 1 else path[1] == "address" and path[0] == change.value
             for path, change in changes.items()
         )
+
+    def _change_list(self, changes: Changes) -> None:
+        """By its text, for tomlkit moves comments, or makes one of what is added behind it."""
+        lines = str(self._servers.as_string())
+        names = [listed_name(str(text), self._port) for text in self._servers]
+        for path, change in changes.items():
+            if change.value is None:
+                place = names.index(path[0])
+                lines = removed(lines, place)
+                del names[place]
+            else:
+                lines = added(lines, tomlkit.string(path[0]).as_string())
+                names.append(path[0])
+        self._group["servers"] = tomlkit.parse(f"servers = {lines}")["servers"]
 
     def _spell_out(self) -> None:
         """The list as a table, with the comments that stand in it."""
@@ -131,8 +145,6 @@ class Servers:
     def _remove(self, name: str, *field: str) -> None:
         if field:
             del self._servers[name][field[0]]
-        elif self._listed:
-            del self._servers[self._names.index(name)]
         else:
             self._heads.drop(self._servers, name)
 
@@ -147,9 +159,7 @@ class Servers:
             server[field] = value
 
     def _add(self, name: str, server: Mapping[str, Any]) -> None:
-        if self._listed:
-            self._servers.append(server["address"])
-        elif isinstance(self._servers, Table) and self._servers.is_super_table() and not self._dotted:
+        if isinstance(self._servers, Table) and self._servers.is_super_table() and not self._dotted:
             self._servers[name] = _own_table(server)
         else:
             self._servers[name] = _server(server)
