@@ -40,7 +40,7 @@ class KeyPair:
     """In PEM."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class ListenerTLS:
     """Equal ones are one and the same: what was made of one of them holds for the other."""
 

@@ -11,7 +11,7 @@ from lbtwist.errors import ConfigurationError, Problem
 from lbtwist.model.config import ListenerSettings
 from lbtwist.model.config.words import dotted
 from lbtwist.model.listener_tls import KeyPair, ListenerTLS
-from lbtwist.net.tls.contexts import Contexts, Unfit
+from lbtwist.net.tls.contexts import Unfit, contexts_of
 from lbtwist.net.tls.key_pair import BadPEM, read_certificates
 
 MAX_BYTES = 1024 * 1024
@@ -97,7 +97,7 @@ class _Reading:
     def _judge(self, tls: ListenerTLS) -> None:
         settings = self._settings
         try:
-            Contexts(tls)
+            contexts_of(tls)
         except Unfit as unfit:
             if unfit.index is None:
                 self._tell("client_ca", why=f"{settings.client_ca} {unfit}")

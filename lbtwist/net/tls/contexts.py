@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from OpenSSL import SSL
 from OpenSSL.crypto import X509
@@ -39,11 +40,11 @@ class Unfit(ValueError):
 
 @implementer(IOpenSSLServerConnectionCreator)
 class Contexts:
-    """Made once for the same files and settings, and never changed: connections refer to them."""
+    """Never changed: connections refer to them. `contexts_of` has them made once for the same files and
+    settings, for hundreds of certificates take tenths of a second."""
 
     def __init__(self, tls: ListenerTLS) -> None:
         """Raises Unfit."""
-        self.tls = tls
         group = os.urandom(32)
         identities = [_identity(tls, index) for index in range(len(tls.certificates))]
         self._contexts = [_context(tls, index, each, group) for index, each in enumerate(identities)]
@@ -61,6 +62,18 @@ class Contexts:
         chosen = self._table.find(name.decode("latin-1")) if name else 0
         if chosen:
             connection.set_context(self._contexts[chosen])
+
+
+_MADE: WeakKeyDictionary[ListenerTLS, Contexts] = WeakKeyDictionary()
+"""Those that are judged are served next. Nothing in them refers to the key: they go with it."""
+
+
+def contexts_of(tls: ListenerTLS) -> Contexts:
+    """Those of `tls`, as long as one like it lives. Raises Unfit."""
+    contexts = _MADE.get(tls)
+    if contexts is None:
+        contexts = _MADE[tls] = Contexts(tls)
+    return contexts
 
 
 def _identity(tls: ListenerTLS, index: int) -> Identity:

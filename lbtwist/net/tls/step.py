@@ -12,7 +12,7 @@ from lbtwist.net.frontend import Frontend
 from lbtwist.net.rotation import GroupRotation
 from lbtwist.net.tls.client_handshake import ClientHandshake
 from lbtwist.net.tls.client_transport import ClientTransport
-from lbtwist.net.tls.contexts import Contexts
+from lbtwist.net.tls.contexts import contexts_of
 
 
 class TLS:
@@ -21,7 +21,7 @@ class TLS:
     def __init__(self, frontend: Frontend, tls: ListenerTLS) -> None:
         self.tls = tls
         self._frontend = frontend
-        self._below = TLSMemoryBIOFactory(Contexts(tls), False, Factory())
+        self._below = TLSMemoryBIOFactory(contexts_of(tls), False, Factory())
 
     def enter(self, address: IAddress | None, group: GroupRotation | None, onward: Onward) -> ClientTransport:
         """Step."""

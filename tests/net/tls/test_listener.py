@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -14,7 +17,7 @@ from twisted.internet.address import IPv4Address
 
 from lbtwist.model.listener_tls import CIPHER_SUITES, CIPHERS, ClientAuth, ListenerTLS
 from lbtwist.model.plane import EVERYTHING
-from lbtwist.net.tls.contexts import Contexts, Unfit
+from lbtwist.net.tls.contexts import Contexts, Unfit, contexts_of
 from tests.certificates import Issued, authority, issue
 from tests.net.bench import WEB, Bench, closed
 from tests.net.fakes import Wire
@@ -359,6 +362,30 @@ def test_what_is_unfit_is_told_by_its_index(pairs: Callable[[], Any], message: s
     with pytest.raises(Unfit, match=message) as caught:
         Contexts(listener_tls(*pairs()))
     assert (caught.value.index, caught.value.of_key) == (1, True)
+
+
+def test_contexts_are_made_once_and_go_with_what_they_were_made_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are judged before a listener has them, and then served."""
+    made = []
+    real = SSL.Context.__init__
+
+    def count(self: SSL.Context, method: int) -> None:
+        made.append(method)
+        real(self, method)
+
+    monkeypatch.setattr(SSL.Context, "__init__", count)
+    tls = listener_tls(*(issue(ours(), [name]) for name in ("a", "b")))
+    contexts = weakref.ref(contexts_of(tls))
+    bench = TLSBench(tls)
+    bench.client()
+    bench.settle()
+    assert made == 2 * [SSL.TLS_SERVER_METHOD]
+    assert contexts_of(replace(tls)) is contexts()
+    assert contexts_of(replace(tls, min_version="1.3")) is not contexts()
+    del bench, tls
+    for _ in range(3):  # the first finds what the next ones free
+        gc.collect()
+    assert contexts() is None
 
 
 # What is spoken inside.
