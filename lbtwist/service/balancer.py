@@ -287,9 +287,10 @@ class LoadBalancer(MultiService, Hooks):
     async def _leave(self) -> None:
         """Listeners, then connections, then the rest: whoever looks sees the drain to its end."""
         self.leaving = True
-        self.abort_upgrade("the load balancer is shutting down")
+        aborted = self.abort_upgrade("the load balancer is shutting down")
         if not self.superseded:
             await self._departure.lame_duck.wait(self.config.load_balancer.lame_duck)
+        await aborted
         for listener in list(self.listeners.values()):
             await listener.stop_accepting()
         timeout = self.config.load_balancer.shutdown_timeout

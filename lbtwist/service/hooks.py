@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from twisted.internet.defer import Deferred, fail
+from twisted.internet.defer import Deferred, fail, succeed
 
 from lbtwist.errors import Refused
 from lbtwist.service.live import LiveEdit
@@ -27,8 +27,8 @@ class Hooks:
         """Changes these live for someone, or takes them back; fails with what is wrong in them."""
         self.filing: IFiling = Unfiled()
         """What runs, beside the text of its file."""
-        self.abort_upgrade: Callable[[str], None] = lambda why: None
-        """Ends a next generation that has not taken over yet; hears why."""
+        self.abort_upgrade: Callable[[str], Deferred[None]] = lambda why: succeed(None)
+        """Ends a next generation that has not taken over yet, and fires when it is gone; hears why."""
         self.upgrade: Callable[[], Deferred[int]] = lambda: fail(Refused(_NO_UPGRADE))
         """Starts the next generation, and fires with its pid when that has taken over; fails with why it
         has not."""

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn, Protocol
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReadDescriptor
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -40,6 +41,9 @@ class ILaunched(Protocol):
     def signal(self, number: signal.Signals) -> None:
         """Nothing happens where it is gone."""
 
+    def gone(self) -> Deferred[None]:
+        """Fires when it has ended; to be asked once, and never fires after `let_go`."""
+
     def let_go(self) -> None:
         """It is on its own."""
 
@@ -47,11 +51,12 @@ class ILaunched(Protocol):
 class Launched:
     """A real one. What it says on its standard error is passed on to ours."""
 
-    def __init__(self, pid: int, channel: IChannel, words: LastWords) -> None:
+    def __init__(self, pid: int, channel: IChannel, words: LastWords, reactor: Any) -> None:
         self.pid = pid
         self.channel = channel
         self._words = words
         self._pidfd = os.pidfd_open(pid)
+        self._end = End(self._pidfd, reactor)
 
     def last_words(self) -> str:
         self._words.doRead()
@@ -62,11 +67,45 @@ class Launched:
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._pidfd, number)
 
+    def gone(self) -> Deferred[None]:
+        return self._end.wait()
+
     def let_go(self) -> None:
         self._words.close()
         if self._pidfd >= 0:
+            self._end.forget()
             os.close(self._pidfd)
             self._pidfd = -1
+
+
+@implementer(IReadDescriptor)
+class End:
+    """Of the process of a pidfd: pidfd_open(2) has that readable from then on."""
+
+    def __init__(self, pidfd: int, reactor: Any) -> None:
+        self._pidfd = pidfd
+        self._reactor = reactor
+        self._ended: Deferred[None] = Deferred()
+
+    def wait(self) -> Deferred[None]:
+        self._reactor.addReader(self)
+        return self._ended
+
+    def forget(self) -> None:
+        self._reactor.removeReader(self)
+
+    def fileno(self) -> int:
+        return self._pidfd
+
+    def logPrefix(self) -> str:
+        return "upgrade"
+
+    def doRead(self) -> None:
+        self.forget()
+        self._ended.callback(None)
+
+    def connectionLost(self, reason: Failure) -> None:
+        self.forget()
 
 
 @implementer(IReadDescriptor)
@@ -134,7 +173,7 @@ def launch(reactor: Any, descriptors: Sequence[Descriptor], state: bytes) -> Lau
     finally:
         os.close(memory)
         os.close(write)
-    return Launched(pid, Channel(ours, reactor), LastWords(read, reactor))
+    return Launched(pid, Channel(ours, reactor), LastWords(read, reactor), reactor)
 
 
 def environment(descriptors: Sequence[Descriptor], environ: Mapping[str, str], pid: int) -> dict[str, str]:

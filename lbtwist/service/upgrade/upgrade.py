@@ -6,7 +6,7 @@ import os
 import signal
 from collections.abc import Callable, Sequence
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
@@ -128,6 +128,10 @@ class Upgrade:
         if self._reporting is not None:
             self._plane.farewell = self._reporting.stop
             self._reporting.report(wholly=True)  # what was accepted since the handover
+        if (
+            self._balancer.turn.waiting
+        ):  # a reload: the other one may have read the file too early
+            launched.signal(signal.SIGHUP)
         launched.let_go()
         outcome, self._outcome = self._outcome, None
         if outcome is not None:
@@ -143,20 +147,21 @@ class Upgrade:
         self._timer = None
         self._fail(f"it is not ready after {READY_WITHIN:g} s")
 
-    def _fail(self, why: str) -> None:
-        """End the next generation, and go on as before; nothing happens where none is on its way."""
+    def _fail(self, why: str) -> Deferred[None]:
+        """End the next generation, and go on as before; nothing happens where none is on its way.
+
+        Fires when it is gone: until then clients may still reach its copies of the listening sockets.
+        """
         launched, outcome = self._next, self._outcome
         if launched is None or outcome is None:
-            return
+            return succeed(None)
         self._next = self._outcome = None
         self._stop_timer()
         if self._reporting is not None:
             self._reporting.stop()
             self._reporting = None
         words = launched.last_words()
-        launched.channel.close()
-        launched.signal(signal.SIGTERM)
-        self._balancer.clock.callLater(END_WITHIN, _kill, launched)
+        gone = self._ended(launched)
         if self._handed:
             for mirror in self._plane.mirrors:
                 mirror.resume()
@@ -164,13 +169,23 @@ class Upgrade:
         self.log.error("upgrade: {told}", told=told)
         self._balancer.events.add("upgrade", "", told)
         outcome.errback(Refused(told))
+        return gone
+
+    def _ended(self, launched: ILaunched) -> Deferred[None]:
+        """Politely, then not. The channel stays until then: its end would have the other one begin."""
+        launched.channel.pause()
+        launched.signal(signal.SIGTERM)
+        kill = self._balancer.clock.callLater(END_WITHIN, launched.signal, signal.SIGKILL)
+
+        def gone(_: None) -> None:
+            if kill.active():
+                kill.cancel()
+            launched.channel.close()
+            launched.let_go()
+
+        return launched.gone().addCallback(gone)
 
     def _stop_timer(self) -> None:
         timer, self._timer = self._timer, None
         if timer is not None:
             timer.cancel()
-
-
-def _kill(launched: ILaunched) -> None:
-    launched.signal(signal.SIGKILL)
-    launched.let_go()

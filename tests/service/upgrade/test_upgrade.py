@@ -112,12 +112,16 @@ class Launched:
         self.words = ""
         self.signals: list[signal.Signals] = []
         self.alone = False
+        self.end: Deferred[None] = Deferred()
 
     def last_words(self) -> str:
         return self.words
 
     def signal(self, number: signal.Signals) -> None:
         self.signals.append(number)
+
+    def gone(self) -> Deferred[None]:
+        return self.end
 
     def let_go(self) -> None:
         self.alone = True
@@ -248,6 +252,38 @@ def test_rule_70_leaving_ends_an_upgrade(bench: Bench) -> None:
     bench.begin()
     assert "shutting down" in bench.outcome[1].getErrorMessage()
     bench.clock.advance(END_WITHIN)
+
+
+def test_rule_70_it_accepts_until_the_next_generation_is_gone(bench: Bench) -> None:
+    """A client that came to that one's copy of a listening socket would be reset."""
+    number = bench.old.balancer.listeners["web"].number
+    bench.begin()
+    bench.old.balancer.stopService()
+    assert (bench.old.next.signals, bench.old.next.near.closed) == ([signal.SIGTERM], False)
+    bench.clock.advance(END_WITHIN)
+    assert bench.old.next.signals == [signal.SIGTERM, signal.SIGKILL]
+    assert ("stop_accepting", number) not in bench.old.own.told
+    bench.old.next.end.callback(None)
+    assert bench.old.own.told[-1] == ("stop_accepting", number)
+    assert (bench.old.next.near.closed, bench.old.next.alone) == (True, True)
+
+
+def test_one_that_ends_when_it_is_told_to_is_not_killed(bench: Bench) -> None:
+    bench.begin()
+    bench.clock.advance(READY_WITHIN)
+    bench.old.next.end.callback(None)
+    bench.clock.advance(END_WITHIN)
+    assert bench.old.next.signals == [signal.SIGTERM]
+
+
+@pytest.mark.parametrize("waits", [False, True])
+def test_a_reload_that_an_upgrade_is_in_the_way_of_is_passed_on(bench: Bench, waits: bool) -> None:
+    """The file may have been changed after the next generation had read it."""
+    bench.begin()
+    if waits:
+        bench.old.balancer.turn.run(lambda: None)
+    bench.succeed()
+    assert bench.old.next.signals == [signal.SIGHUP] * waits
 
 
 def test_rule_75_connections_are_counted_until_the_last_ends(bench: Bench) -> None:
