@@ -11,6 +11,9 @@ AFTER_KILL = 2.0
 """Seconds in which requests may still be on their way to a server that was killed: those who may not be sent
 twice are given server connections that were used within the last one, and a busy machine takes its time."""
 
+AFTER_UPGRADE = 3.0
+"""Seconds in which a kept connection to the older generation may still be: rule 71 gives it two of them."""
+
 SESSIONS = ("tcp", "TLS", "WebSocket")
 """Methods of what is said on a connection that belongs to one server."""
 
@@ -66,6 +69,8 @@ class Deeds:
     """Servers, and when they were killed."""
     terminated: float | None = None
     """When the load balancer was told to end."""
+    upgrades: list[tuple[float, float]] = field(default_factory=list)
+    """From when it was told to, until the next generation had taken over."""
     without_server: tuple[float, float] | None = None
     """From when to when no server was in rotation."""
     raised: int = 0
@@ -78,6 +83,8 @@ class Deeds:
                 return f"{server} was killed"
         if self.terminated is not None and _crossed(asked, self.terminated):
             return "it was told to end"
+        if any(_left(asked, since, until) for since, until in self.upgrades):
+            return "it was upgraded"
         if self.without_server is not None and asked.status == 503:
             since, until = self.without_server
             if since <= asked.ended and asked.begun <= until:
@@ -101,6 +108,12 @@ def _crossed(asked: Asked, at: float) -> bool:
     if asked.ended < at:
         return False
     return asked.fate is Fate.REFUSED or (asked.fate is Fate.CLOSED_REUSED and asked.clean)
+
+
+def _left(asked: Asked, since: float, until: float) -> bool:
+    """Rules 71 and 74: the older generation ends kept connections so, and refuses nothing."""
+    crossed = asked.ended >= since and asked.begun <= until + AFTER_UPGRADE
+    return crossed and asked.fate is Fate.CLOSED_REUSED and asked.clean and asked.method not in SESSIONS
 
 
 @dataclass

@@ -18,6 +18,7 @@ from torture.scenarios.scenario import Scenario
 from torture.servers import Server, serving
 from torture.site import Site
 from torture.sizes import Sizes
+from torture.stirring import upgrading
 
 SPARE = 5
 """Descriptors that may be open more than before: of a console's session, of a check under way."""
@@ -77,6 +78,9 @@ async def _running(proxy: Proxy) -> AsyncIterator[Proxy]:
 
 
 async def _torture(scenario: Scenario, site: Site, stir: Stir | None) -> None:
+    if scenario.leaves_nothing and stir is upgrading:
+        await site.upgrade()  # what a next generation makes is counted, and the same of the first one is not
+        await site.lbtwist.alone()
     before = await _traces(site) if scenario.leaves_nothing else None
     if scenario.crowded:
         site.crowd.start()

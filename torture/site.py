@@ -57,6 +57,12 @@ class Site:
         server.kill()
         self.deeds.kills.append((server.name, at))
 
+    async def upgrade(self) -> None:
+        """To the next generation, and note when."""
+        since = time.monotonic()
+        await self.lbtwist.upgrade()
+        self.deeds.upgrades.append((since, time.monotonic()))
+
     def terminate(self) -> None:
         """The load balancer is to end; what it may refuse from now on is no loss."""
         self.left = True

@@ -36,4 +36,11 @@ async def terminating(site: Site) -> None:
         raise Failed(f"its exit status was {site.ours.status}")
 
 
-STIRS = {"reload": reloading, "drain": draining, "SIGTERM": terminating}
+async def upgrading(site: Site) -> None:
+    """SIGUSR2, twice."""
+    for _ in range(2):
+        await site.upgrade()
+        await asyncio.sleep(PAUSE)
+
+
+STIRS = {"reload": reloading, "drain": draining, "SIGTERM": terminating, "upgrade": upgrading}

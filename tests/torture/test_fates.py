@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from torture.fates import AFTER_KILL, Asked, Deeds, Fate, tallied, twice
+from torture.fates import AFTER_KILL, AFTER_UPGRADE, Asked, Deeds, Fate, tallied, twice
 
 AT = 10.0
 KILLED = Deeds(kills=[("ecs01", AT)])
 ENDING = Deeds(terminated=AT)
+UPGRADED = Deeds(upgrades=[(AT - 0.5, AT)])
 
 
 def asked(fate: Fate, method: str = "GET", status: int = 0, **more: object) -> Asked:
@@ -30,6 +31,10 @@ NAMED = {
     "a session that nobody had answered": (KILLED, asked(Fate.CLOSED_REUSED, "tcp")),
     "a new one while it ends": (ENDING, asked(Fate.REFUSED)),
     "one that crosses the end of its connection": (ENDING, asked(Fate.CLOSED_REUSED)),
+    "one that crosses the end of a connection to the older generation": (
+        UPGRADED,
+        asked(Fate.CLOSED_REUSED, begun=AT + AFTER_UPGRADE, ended=AT + AFTER_UPGRADE),
+    ),
     "one without a server": (Deeds(without_server=(AT, AT)), asked(Fate.ANSWERED, status=503)),
     "one in which an error was raised": (Deeds(raised=1), asked(Fate.CLOSED_REUSED)),
 }
@@ -47,6 +52,14 @@ LOST = {
     "one whose connection was reset": (ENDING, asked(Fate.CLOSED_REUSED, clean=False)),
     "one that was accepted": (ENDING, asked(Fate.CLOSED_FRESH)),
     "one that was cut": (ENDING, asked(Fate.ANSWERED, status=500)),
+    "one long after the upgrade": (
+        UPGRADED,
+        asked(Fate.CLOSED_REUSED, begun=AT + AFTER_UPGRADE + 0.1, ended=AT + 9),
+    ),
+    "one before the upgrade": (UPGRADED, asked(Fate.CLOSED_REUSED, ended=AT - 0.6)),
+    "a new one during the upgrade": (UPGRADED, asked(Fate.REFUSED)),
+    "one that the older generation has reset": (UPGRADED, asked(Fate.CLOSED_REUSED, clean=False)),
+    "a session of the older generation": (UPGRADED, asked(Fate.CLOSED_REUSED, "tcp", server="ecs01")),
     "one after there are servers again": (
         Deeds(without_server=(AT - 3, AT - 2)),
         asked(Fate.ANSWERED, status=503),

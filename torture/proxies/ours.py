@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import os
 import signal
 import subprocess
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,12 +17,14 @@ from benchmarks.figures import US
 from benchmarks.ground import ROOT
 from benchmarks.processes import Failed, free_ports
 from tests.certificates import issue
-from tests.functional.balancer import Balancer
+from tests.functional.generations import Generations, alive
 from tests.functional.process import UNWANTED
 from torture.proxies.proxy import START, Proxy, Setting
 from torture.servers import Server
 
 RELOADED = "] reload: "
+UPGRADING = ("an upgrade is under way", "the console closes")
+"""Verbs that change something are to be said again then."""
 COUNT = """import gc
 gc.collect()
 found = [type(each) for each in gc.get_objects()]
@@ -48,11 +53,18 @@ class Ours(Proxy):
         """Where its tls listener is, over the same servers as its tcp listener."""
         environ = {**setting.environ, "PYTHONPATH": self._path(setting)}
         text = self.configuration()
-        self._lb = Balancer(directory, text, environ=environ, wrapper=setting.wrapper)
+        self._lb = Generations(directory, text, environ=environ, wrapper=setting.wrapper)
 
     @property
     def pid(self) -> int:
+        """Of the newest generation that has taken over."""
+        with contextlib.suppress(AssertionError):  # the first has ended, which is no fault by itself
+            self._lb.heard()
         return self._lb.pid
+
+    @property
+    def generations(self) -> Sequence[int]:
+        return [pid for pid in dict.fromkeys([self.pid, *self._lb.pids]) if alive(pid)]
 
     @property
     def running(self) -> bool:
@@ -90,7 +102,7 @@ class Ours(Proxy):
 
     def hang_up(self) -> None:
         """SIGHUP."""
-        self._lb.signal(signal.SIGHUP)
+        self.signal(signal.SIGHUP)
 
     async def reload(self) -> None:
         done = self.printed().count(RELOADED)
@@ -113,9 +125,29 @@ class Ours(Proxy):
     async def ready(self, server: str) -> None:
         await self.ask("ready", f"web/{server}")
 
+    async def upgrade(self) -> None:
+        """SIGUSR2; returns when the next generation has taken over. Raises Failed."""
+        try:
+            await asyncio.to_thread(self._lb.upgrade)
+        except AssertionError as error:
+            raise Failed(f"{self.name}: {error}") from None
+
+    async def alone(self) -> None:
+        """Wait until the older generations have ended. Raises Failed."""
+        try:
+            async with asyncio.timeout(START):
+                while self.generations != [self.pid]:
+                    await asyncio.sleep(0.01)
+        except TimeoutError:
+            raise Failed(f"{self.name}: an older generation has not ended: {self.generations}") from None
+
     async def ask(self, *words: str) -> Any:
-        """What a verb answers, as data. Raises Failed where it is refused."""
+        """What a verb answers, as data. Raises Failed where it is refused, but for the time of an upgrade."""
+        until = time.monotonic() + START
         done = await asyncio.to_thread(self._lb.ssh, *words, "--json")
+        while any(text in done.stderr for text in UPGRADING) and time.monotonic() < until:
+            await asyncio.sleep(0.1)
+            done = await asyncio.to_thread(self._lb.ssh, *words, "--json")
         if done.returncode:
             raise Failed(f"{' '.join(words)}: {done.stderr or done.stdout}")
         return json.loads(done.stdout)
@@ -126,7 +158,12 @@ class Ours(Proxy):
         return int(done.stdout.split()[-1])
 
     def terminate(self) -> None:
-        self._lb.signal(signal.SIGTERM)
+        self.signal(signal.SIGTERM)
+
+    def signal(self, number: signal.Signals) -> None:
+        """To the newest generation that has taken over, as a service manager does; none may run any more."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, number)
 
     def printed(self) -> str:
         return self._lb.log

@@ -7,7 +7,7 @@ import contextlib
 import os
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
@@ -67,6 +67,11 @@ class Proxy(ABC):
     @abstractmethod
     def pid(self) -> int:
         """Of its first process."""
+
+    @property
+    def generations(self) -> Sequence[int]:
+        """The first process of each of its generations that runs."""
+        return [self.pid]
 
     @property
     @abstractmethod
@@ -131,26 +136,38 @@ class Proxy(ABC):
 
     def resident(self) -> int:
         """Bytes of memory of all its processes."""
-        return sum(int(text.split()[1]) for text in self._of_all("statm")) * PAGE
+        return sum(self.residents().values())
+
+    def residents(self) -> dict[int, int]:
+        """The same, by generation."""
+        return {
+            first: sum(int(text.split()[1]) for text in _of_all("statm", family(first))) * PAGE
+            for first in self.generations
+        }
 
     def cpu(self) -> float:
         """Seconds of CPU that all its processes have had."""
-        used = [usage_in(text) for text in self._of_all("stat")]
+        used = [usage_in(text) for text in _of_all("stat", self._everyone())]
         return sum(each.user + each.system for each in used)
 
     def descriptors(self) -> int:
         """How many all its processes have open, but for pipes, of which some are kept."""
-        return sum(not file.startswith("pipe:") for pid in family(self.pid) for file in _files(pid))
+        return sum(not file.startswith("pipe:") for pid in self._everyone() for file in _files(pid))
 
-    def _of_all(self, file: str) -> Iterator[str]:
-        for pid in family(self.pid):
-            with contextlib.suppress(OSError):
-                yield Path(f"/proc/{pid}/{file}").read_text()
+    def _everyone(self) -> Iterator[int]:
+        for first in self.generations:
+            yield from family(first)
 
     def filled(self, template: str, values: Mapping[str, str]) -> str:
         """A configuration with each @NAME@ in its place. Raises KeyError for a name without a value."""
         text = (CONFIGURATIONS / template).read_text()
         return re.sub(r"@([A-Z0-9_]+)@", lambda found: {**self._values, **values}[found[1]], text)
+
+
+def _of_all(file: str, pids: Iterable[int]) -> Iterator[str]:
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            yield Path(f"/proc/{pid}/{file}").read_text()
 
 
 def _files(pid: int) -> Iterator[str]:

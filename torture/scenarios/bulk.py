@@ -63,16 +63,18 @@ class SlowReaders(Scenario):
 
 
 async def _growth(site: Site, way: Way, place: Place) -> int:
-    before = most = site.proxy.resident()
+    before = site.proxy.residents()
+    growth = 0
     told_to_end = site.left
     readers = [asyncio.create_task(_moved(way, site, place)) for _ in range(site.sizes.readers)]
     while not all(each.done() for each in readers):
-        most = max(most, site.proxy.resident())
+        for generation, bytes_ in site.proxy.residents().items():
+            growth = max(growth, bytes_ - before.setdefault(generation, bytes_))
         await asyncio.sleep(LOOK)
     arrived = [each.result() for each in readers]
     whole = sum(each >= site.sizes.bulk for each in arrived)
     site.must(told_to_end or whole == len(arrived), f"{way.name}: {len(arrived) - whole} were cut: {arrived}")
-    return most - before
+    return growth
 
 
 async def _moved(way: Way, site: Site, place: Place) -> int:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import signal
 import time
+from collections.abc import Sequence
 from typing import ClassVar
 
 from torture.client import Client
@@ -13,6 +15,9 @@ from torture.fates import Asked, Fate
 from torture.scenarios.scenario import Scenario
 from torture.site import Site
 
+SPREAD = (0.4, 0.7, 1.0, 1.5, 1.0, 2.0)
+"""Seconds from step to step: before, while and after the next generation takes over."""
+TAKEN_OVER = "this process has taken over"
 LATEST = 10.0
 """Seconds until it has refused the first, and after the last answer ended: half of what cuts the rest."""
 
@@ -60,25 +65,30 @@ class GracefulStop(Scenario):
 
 
 class AtOnce(Scenario):
-    """A reload, a drain and a shutdown, each while the others are under way, in every order."""
+    """A reload, a drain, an upgrade and a shutdown, each while the others are under way, in every order."""
 
     letter = "at-once"
-    title = "reload, drain and shutdown during each other"
+    title = "reload, drain, upgrade and shutdown during each other"
     peers = False
-    order: ClassVar[tuple[str, ...]] = ("reload", "drain", "shutdown")
+    order: ClassVar[tuple[str, ...]] = ("reload", "upgrade", "drain", "shutdown")
+    pause: ClassVar[float] = 0.02
 
     def __init__(self) -> None:
         self._drains: list[asyncio.Task[None]] = []
+        self._upgraded = 0.0
 
     async def fault(self, site: Site) -> None:
         asking = await begun(site, 20, f"/drip/{site.sizes.drips}/100")
         for step in self.order:
             self._do(step, site)
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(self.pause)
         site.asked += await asyncio.gather(*asking)
         await site.proxy.ended()
         await asyncio.gather(*self._drains)
-        site.tell(", ".join(self.order))
+        site.tell(f"{', '.join(self.order)}, {self.pause:g} s apart")
+        if TAKEN_OVER in site.proxy.printed() and site.deeds.terminated is not None:
+            site.deeds.upgrades.append((self._upgraded, site.deeds.terminated))
+            site.tell("the next generation had taken over")
         site.must(site.lbtwist.status == 0, f"its exit status was {site.lbtwist.status}")
 
     def _do(self, step: str, site: Site) -> None:
@@ -87,6 +97,9 @@ class AtOnce(Scenario):
             site.lbtwist.hang_up()
         elif step == "drain":
             self._drains.append(asyncio.create_task(_drained(site)))
+        elif step == "upgrade":
+            self._upgraded = time.monotonic()
+            site.lbtwist.signal(signal.SIGUSR2)
         else:
             site.terminate()
 
@@ -98,11 +111,18 @@ async def _drained(site: Site) -> None:
 
 
 def orders() -> list[type[AtOnce]]:
-    """`AtOnce`, for each order."""
+    """`AtOnce`, for each order; those that begin with the upgrade also for the time that it takes."""
+    every = [*itertools.permutations(AtOnce.order)]
+    paced = [(order, AtOnce.pause) for order in every]
+    paced += [(order, pause) for order, pause in zip(_first(every, "upgrade"), SPREAD, strict=True)]
     return [
-        type("AtOnceIn", (AtOnce,), {"order": order, "letter": f"at-once-{number}"})
-        for number, order in enumerate(itertools.permutations(AtOnce.order), 1)
+        type("AtOnceIn", (AtOnce,), {"order": order, "pause": pause, "letter": f"at-once-{number}"})
+        for number, (order, pause) in enumerate(paced, 1)
     ]
+
+
+def _first(every: Sequence[tuple[str, ...]], step: str) -> list[tuple[str, ...]]:
+    return [order for order in every if order[0] == step]
 
 
 class AllDrained(Scenario):
