@@ -11,7 +11,7 @@ from twisted.internet.interfaces import IReadDescriptor
 from twisted.python.failure import Failure
 from zope.interface.verify import verifyObject
 
-from lbtwist.net.poller import BETWEEN, CALLS, READABLE, ROUNDS, Poller
+from lbtwist.net.poller import BATCH, BETWEEN, CALLS, EVENTS, READABLE, ROUNDS, Poller
 from tests.net.fakes import StillReactor
 
 Flush = Callable[..., list[Failure]]
@@ -111,6 +111,16 @@ def test_lets_the_reactor_have_its_turn(reactor: StillReactor, poller: Poller) -
     poller.doRead()
     assert len(reader.events) == ROUNDS
     reader.close()
+
+
+def test_lets_the_reactor_have_its_turn_after_so_many_events(reactor: StillReactor, poller: Poller) -> None:
+    readers = [Reader(poller, lambda reader: None) for _ in range(BATCH + 1)]
+    for reader in readers:
+        reader.far.send(b"x")
+    poller.doRead()
+    assert sum(len(reader.events) for reader in readers) == EVENTS
+    for reader in readers:
+        os.read(reader.fd, 100)
 
 
 def test_modified_to_nothing_it_is_silent(reactor: StillReactor, poller: Poller) -> None:
