@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[1]
 VERSION = lbtwist.__version__
 DESCRIPTION = lbtwist_plugin.load_balancer.description
 NOT_SOURCE = shutil.ignore_patterns(
-    ".git", ".venv", ".*_cache", ".hypothesis", "__pycache__", "*.egg-info", "build", "dist", "dropin.cache"
+    ".git", ".venv*", ".*_cache", ".hypothesis", "__pycache__", "*.egg-info", "build", "dist", "dropin.cache"
 )
 COMES_WITH = {"pydantic_core": "pydantic"}
 """Packages that another one pins, so that nobody needs to name them."""
