@@ -48,24 +48,10 @@ class End(Protocol):
     As a producer it is the other side's back-pressure: it stops reading while that one holds bytes.
     """
 
-    # No dict is made of what is in here, though the class above has room for one: 400 bytes of each.
-    __slots__ = (
-        "connected",
-        "transport",
-        "peer",
-        "relay",
-        "received",
-        "ended",
-        "lost",
-        "held",
-        "_seconds",
-    )
-
     transport: IEndTransport
     peer: End
 
     def __init__(self, relay: IBetween, seconds: Callable[[], float]) -> None:
-        self.connected = 0
         self.relay = relay
         self.received = 0
         self.ended = False
