@@ -200,20 +200,15 @@ class SocketTransport(SendingSide):
             self._flush()
         if self._failing:
             return  # the write has taken the error: a read would find an end of input in its place
-        if self._reading:
-            if events != WRITABLE:
-                if self._inflow is None:
-                    self._read()
-                else:
-                    self._fill(self._inflow)
-        elif self._reason is None:
-            if events & ERROR:
-                self._end(LOST)
-            elif events & HANGUP:
-                self._rest()
-
-    def _read(self) -> None:
-        try:
+        if not self._reading:
+            self._hear(events)
+            return
+        if events == WRITABLE:
+            return
+        if self._inflow is not None:
+            self._fill(self._inflow)
+            return
+        try:  # in here, for a call of its own would be one for each message
             data = os.read(self._fd, self._read_size)
         except BlockingIOError:
             return
@@ -227,8 +222,16 @@ class SocketTransport(SendingSide):
         else:
             self._end_of_input()
 
+    def _hear(self, events: int) -> None:
+        """What is told of a connection that is not read from."""
+        if self._reason is None:
+            if events & ERROR:
+                self._end(LOST)
+            elif events & HANGUP:
+                self._rest()
+
     def _fill(self, inflow: Inflow) -> None:
-        """`_read`, without the bytes."""
+        """A read, without the bytes."""
         try:
             size = inflow.fill(self._fd)
         except BlockingIOError:
