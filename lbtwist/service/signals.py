@@ -14,6 +14,8 @@ from lbtwist.errors import LBError
 from lbtwist.service.balancer import LoadBalancer
 
 LEAVING = (signal.SIGTERM, signal.SIGINT)
+ASKING = (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+"""There is nothing to do for them any more when the reactor has ended."""
 
 
 class Signals(Service):
@@ -40,6 +42,13 @@ class Signals(Service):
         # twistd has its own for the log that it writes to a file: both rotate.
         self._rotate_log = signal.getsignal(signal.SIGUSR1)
         signal.signal(signal.SIGUSR1, self._reopen_logs)
+        self._reactor.addSystemEventTrigger("after", "shutdown", self._ignore)
+
+    def _ignore(self) -> None:
+        """The interpreter takes handlers out as it ends: one of these would be its death in the place of its
+        exit status."""
+        for number in ASKING:
+            signal.signal(number, signal.SIG_IGN)
 
     def _from_signal(self, call: Any) -> Any:
         """A handler that does nothing in the interrupted code but wake the reactor."""

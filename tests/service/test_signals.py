@@ -12,7 +12,7 @@ from twisted.python.failure import Failure
 
 from lbtwist.errors import Refused
 from lbtwist.model.drain import Because
-from lbtwist.service.signals import LEAVING, Signals
+from lbtwist.service.signals import ASKING, LEAVING, Signals
 from tests.service.bench import Bench
 
 Flush = Callable[..., list[Failure]]
@@ -25,7 +25,12 @@ class FakeReactor:
     def __init__(self) -> None:
         self.when_running: list[Callable[[], None]] = []
         self.calls: list[tuple[Callable[..., None], tuple[Any, ...]]] = []
+        self.after_shutdown: list[Callable[[], None]] = []
         self.stopped = 0
+
+    def addSystemEventTrigger(self, phase: str, event: str, call: Callable[[], None]) -> None:
+        assert (phase, event) == ("after", "shutdown")
+        self.after_shutdown.append(call)
 
     def callWhenRunning(self, call: Callable[[], None]) -> None:
         self.when_running.append(call)
@@ -49,7 +54,7 @@ class FakeReactor:
 @pytest.fixture
 def reactor() -> Iterator[FakeReactor]:
     """What it installs is taken out again."""
-    before = {number: signal.getsignal(number) for number in (*LEAVING, signal.SIGHUP, signal.SIGUSR1)}
+    before = {number: signal.getsignal(number) for number in (*LEAVING, *ASKING)}
     yield FakeReactor()
     for number, handler in before.items():
         signal.signal(number, handler)
@@ -75,6 +80,17 @@ def test_it_takes_over_when_the_reactor_has_installed_its_own(reactor: FakeReact
     assert signal.getsignal(signal.SIGTERM) is before
     reactor.run()
     assert signal.getsignal(signal.SIGTERM) is not before
+
+
+@pytest.mark.parametrize("number", ASKING)
+def test_rule_70_what_comes_after_the_end_is_not_its_death(
+    bench: Bench, reactor: FakeReactor, number: int
+) -> None:
+    for call in reactor.after_shutdown:
+        call()
+    assert signal.getsignal(number) is signal.SIG_IGN
+    send(reactor, number)
+    assert reactor.calls == []
 
 
 def test_in_the_interrupted_code_nothing_happens_but_a_call_to_the_reactor(
