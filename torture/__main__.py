@@ -26,7 +26,7 @@ from torture.stirring import STIRS
 LIMIT = 550
 """Seconds after which nothing more is begun: what is under way may take some forty more."""
 STIRRED_LETTER = "J"
-TOGETHER = 4
+TOGETHER = 6
 """Scenarios of lbtwist alone at the same time: they wait more than they work."""
 SHOWN = 10
 """Faults of an outcome that are told."""

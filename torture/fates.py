@@ -138,7 +138,7 @@ def tallied(asked: Sequence[Asked], deeds: Deeds) -> Tally:
     failed = [each for each in asked if not each.well]
     named = [(each, why) for each in failed if (why := deeds.naming(each))]
     # An error is raised in whichever request is the next; it must harm no other.
-    harmed = [each for each in failed if each.fate in _CLOSED][: deeds.raised]
+    harmed = [each for each in failed if each.fate in _CLOSED or each.status == 500][: deeds.raised]
     named += [(each, "an error was raised in it") for each in harmed]
     innocent = {id(each) for each, _ in named}
     lost = [each for each in failed if id(each) not in innocent]

@@ -37,6 +37,7 @@ NAMED = {
     ),
     "one without a server": (Deeds(without_server=(AT, AT)), asked(Fate.ANSWERED, status=503)),
     "one in which an error was raised": (Deeds(raised=1), asked(Fate.CLOSED_REUSED)),
+    "one that was answered so": (Deeds(raised=1), asked(Fate.ANSWERED, status=500)),
 }
 LOST = {
     "a GET on a killed server": (KILLED, asked(Fate.ANSWERED, "GET", 502)),
@@ -65,6 +66,7 @@ LOST = {
         asked(Fate.ANSWERED, status=503),
     ),
     "one without an error in it": (Deeds(), asked(Fate.CLOSED_REUSED)),
+    "one that an error in us does not end so": (Deeds(raised=1), asked(Fate.ANSWERED, status=502)),
     "somebody else's answer": (KILLED, asked(Fate.WRONG, status=200, server="ecs01")),
 }
 

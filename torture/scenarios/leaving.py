@@ -7,7 +7,6 @@ import contextlib
 import itertools
 import signal
 import time
-from collections.abc import Sequence
 from typing import ClassVar
 
 from torture.client import Client
@@ -15,7 +14,8 @@ from torture.fates import Asked, Fate
 from torture.scenarios.scenario import Scenario
 from torture.site import Site
 
-SPREAD = (0.4, 0.7, 1.0, 1.5, 1.0, 2.0)
+OTHERS = ("reload", "drain", "shutdown")
+SPREAD = (0.5, 1.0, 1.5, 2.5, 1.5, 3.0)
 """Seconds from step to step: before, while and after the next generation takes over."""
 TAKEN_OVER = "this process has taken over"
 LATEST = 10.0
@@ -65,7 +65,7 @@ class GracefulStop(Scenario):
 
 
 class AtOnce(Scenario):
-    """A reload, a drain, an upgrade and a shutdown, each while the others are under way, in every order."""
+    """A reload, a drain, an upgrade and a shutdown, each while the others are under way."""
 
     letter = "at-once"
     title = "reload, drain, upgrade and shutdown during each other"
@@ -111,18 +111,18 @@ async def _drained(site: Site) -> None:
 
 
 def orders() -> list[type[AtOnce]]:
-    """`AtOnce`, for each order; those that begin with the upgrade also for the time that it takes."""
-    every = [*itertools.permutations(AtOnce.order)]
-    paced = [(order, AtOnce.pause) for order in every]
-    paced += [(order, pause) for order, pause in zip(_first(every, "upgrade"), SPREAD, strict=True)]
+    """`AtOnce`, with the upgrade first, second, and first for the time that it takes; else in each order."""
+    made = []
+    for (first, *others), pause in zip(itertools.permutations(OTHERS), SPREAD, strict=True):
+        made += [
+            (("upgrade", first, *others), AtOnce.pause),
+            ((first, "upgrade", *others), AtOnce.pause),
+            (("upgrade", first, *others), pause),
+        ]
     return [
         type("AtOnceIn", (AtOnce,), {"order": order, "pause": pause, "letter": f"at-once-{number}"})
-        for number, (order, pause) in enumerate(paced, 1)
+        for number, (order, pause) in enumerate(made, 1)
     ]
-
-
-def _first(every: Sequence[tuple[str, ...]], step: str) -> list[tuple[str, ...]]:
-    return [order for order in every if order[0] == step]
 
 
 class AllDrained(Scenario):
