@@ -13,7 +13,6 @@ from zope.interface import implementer
 from lbtwist.errors import BadMessage
 from lbtwist.model.plane import Member
 from lbtwist.net.end import IEndTransport
-from lbtwist.net.http.deadline import Deadline
 from lbtwist.net.rotation import GroupRotation
 from lbtwist.net.sweep import Sweep
 from lbtwist.wire.body import BodyReader, body_reader, chunk, last_chunk
@@ -58,12 +57,15 @@ class ServerConnection(Protocol):
         self.held = False
         """Bytes for it wait in our memory, because it does not take them."""
         self.used = 0.0
+        self.due_bucket: int | None = None
         self.owner = owner
         if owner is not None:
             owner.servers.add(self)
         self._member = member
         self._group = group
-        self._deadline = Deadline(sweep)
+        self._sweep = sweep
+        self._due_at = 0.0
+        """When the sweep looks whether it has been idle for too long."""
         self._exchange: Exchange | None = exchange
         self._buffer = b""
         self.onward = Rewritten(onward_response)
@@ -105,7 +107,7 @@ class ServerConnection(Protocol):
             self._broke(exchange)
 
     def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
-        self._deadline.stop()
+        self._sweep.leave(self)
         if self.owner is not None:
             self.owner.servers.discard(self)
         exchange, self._exchange = self._exchange, None
@@ -129,8 +131,10 @@ class ServerConnection(Protocol):
         self.fresh = False
         if self._paused:
             self.resume()
-        self._deadline.watch_since(now, self._group.rotation.keepalive_timeout, self.expire)
         self.used = now
+        at = now + self._group.rotation.keepalive_timeout
+        if self.due_bucket is None or at < self._due_at:
+            self._look_at(at)
         self._group.keep(self._member.number, self)
 
     def pause(self) -> None:
@@ -162,7 +166,6 @@ class ServerConnection(Protocol):
     def give_up(self) -> IEndTransport:
         """Its transport, for another protocol."""
         self._part()
-        self._deadline.stop()
         self.transport.unregisterProducer()
         return self.transport
 
@@ -186,11 +189,22 @@ class ServerConnection(Protocol):
 
     def _part(self) -> None:
         self._exchange = None
-        self._deadline.rest()
+        self._sweep.leave(self)
+
+    def due(self, now: float) -> None:
+        """The sweep, which is not told of each use."""
+        at = self.used + self._group.rotation.keepalive_timeout
+        if now < at:
+            self._look_at(at)
+        else:
+            self.expire()
+
+    def _look_at(self, at: float) -> None:
+        self._due_at = at
+        self._sweep.enter(self, at)
 
     def expire(self) -> None:
-        """Idle for too long, or for nobody any more; its deadline is only looked at then, not stopped with
-        each request."""
+        """Idle for too long, or for nobody any more."""
         if self._exchange is not None:
             return
         self._group.idle.remove(self._member.number, self)

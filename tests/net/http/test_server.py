@@ -68,6 +68,34 @@ def test_without_keepalive_a_server_is_told_to_close() -> None:
     assert client.end == ""
 
 
+def test_a_kept_connection_that_is_used_again_is_closed_so_long_after_that() -> None:
+    stage = one(keepalive_timeout=4.0)
+    client, server = stage.asks(request())
+    server.say(response(b"1"))
+    for pause in (3.0, 3.0):
+        stage.pass_time(pause)
+        client.say(request())
+        stage.pass_time(6.0)  # in use it may be as long as it likes
+        server.say(response(b"2"))
+    stage.pass_time(3.9)
+    assert server.end == ""
+    stage.pass_time(0.3)
+    assert server.end == "fin"
+
+
+def test_a_shorter_keepalive_timeout_counts_from_the_next_use_on() -> None:
+    stage = one(keepalive_timeout=60.0)
+    client, server = stage.asks(request())
+    server.say(response(b"1"))
+    stage.servers(1, keepalive_timeout=2.0)
+    client.say(request())
+    server.say(response(b"2"))
+    stage.pass_time(1.9)
+    assert server.end == ""
+    stage.pass_time(0.3)
+    assert server.end == "fin"
+
+
 def test_a_kept_connection_is_closed_after_the_keepalive_timeout() -> None:
     stage = one(keepalive_timeout=4.0)
     client, server = stage.asks(request())
