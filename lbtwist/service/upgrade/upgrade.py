@@ -128,9 +128,7 @@ class Upgrade:
         if self._reporting is not None:
             self._plane.farewell = self._reporting.stop
             self._reporting.report(wholly=True)  # what was accepted since the handover
-        if (
-            self._balancer.turn.waiting
-        ):  # a reload: the other one may have read the file too early
+        if self._balancer.turn.waiting:  # a reload: the other one may have read the file too early
             launched.signal(signal.SIGHUP)
         launched.let_go()
         outcome, self._outcome = self._outcome, None
