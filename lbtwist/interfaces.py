@@ -13,7 +13,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from zope.interface import Attribute, Interface
 
-from lbtwist.model.access import Access
+from lbtwist.model.access import Told
 from lbtwist.model.address import Address
 from lbtwist.model.endpoint import Endpoint
 from lbtwist.model.figures import Figures
@@ -39,7 +39,7 @@ class IDataPlaneObserver(Interface):
 class IAccessObserver(Interface):
     """What is told of each request, tunnel and connection, and of each client that was refused."""
 
-    def over(record: Access) -> None:
+    def over(record: Told) -> None:
         """One has ended. It is told in the midst of that: this must take microseconds, and must neither
         raise nor call back."""
 

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import Enum
-from typing import NamedTuple
+from operator import itemgetter
+from typing import NamedTuple, Protocol
 
 from lbtwist.model.plane import CutBy
+from lbtwist.wire.request_head import RequestHead
 
 NOT_REACHED = -1.0
 """A time of something that has not happened."""
+told_of: Callable[[RequestHead], tuple[bytes, bytes, bytes, bytes]] = itemgetter(
+    *map(RequestHead._fields.index, ("method", "host", "target", "version"))
+)
+"""Four fields by name take four times as long."""
 
 
 class End(Enum):
@@ -109,3 +116,62 @@ class Access(NamedTuple):
     @property
     def over_http(self) -> bool:
         return self.protocol not in ("tcp", "tls")
+
+
+class Asker(Protocol):
+    """A client's connection, which asks again and again."""
+
+    written: tuple[RequestHead | None, str, str]
+    """For the format of the log: a request, the real client, and what was written of them."""
+
+    @property
+    def address(self) -> str: ...
+
+
+Usual = tuple[
+    float, str, str, str, str, Asker, str, RequestHead, int, int, int, float, float, float, int, int, int
+]
+"""What a request has of its own that went the usual way: it came in one piece, went at once over a connection
+that was kept, and was answered by that server to the end. When it began, on the monotonic clock; protocol,
+listener, group, server; client, real client, request; status, received, sent; queue, response and total;
+connections, at_server, queued."""
+
+
+class UsualRequest(Protocol):
+    """One that is over, and is asked for what is told of it when lines are made of many."""
+
+    def told(self) -> Usual: ...
+
+
+Told = Access | UsualRequest
+"""What a data plane tells of one that is over."""
+
+
+def access_of(told: Usual, since: float) -> Access:
+    """All of its line; `since` is what the time since 1970 is ahead of the monotonic clock."""
+    began, protocol, listener, group, server, client, real_client, request, *_ = told
+    status, received, sent, queue, response, total, connections, at_server, queued = told[8:]
+    return Access(
+        began + since,
+        protocol,
+        listener,
+        group,
+        server,
+        client.address,
+        real_client,
+        *told_of(request),
+        status,
+        received,
+        sent,
+        0.0,
+        queue,
+        0.0,
+        response,
+        total,
+        0,
+        True,
+        connections,
+        at_server,
+        queued,
+        End.DONE,
+    )

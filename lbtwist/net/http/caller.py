@@ -22,6 +22,8 @@ class Caller(Protocol):
     """One client's connection, as far as it says where requests come from."""
 
     transport: IEndTransport
+    written: tuple[RequestHead | None, str, str] = (None, "", "")
+    """What the access log has written of its last request: `Asker`."""
     _address = ""
 
     def __init__(self, frontend: HttpFrontend, host: str, peer: IAddress | None) -> None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from operator import itemgetter
 
-from lbtwist.model.access import CUTS, NOT_REACHED, Access, End
-from lbtwist.model.plane import CutBy, Ending, Member
+from lbtwist.model.access import CUTS, NOT_REACHED, Access, End, Usual, told_of
+from lbtwist.model.plane import CutBy, Ending, ListenerPolicy, Member
 from lbtwist.model.routing import Rule
 from lbtwist.net.http.exchange import Exchange
 from lbtwist.net.http.logged_tunnel import LoggedTunnel
@@ -19,18 +18,23 @@ from lbtwist.wire.request_head import RequestHead
 TIMEOUT = 408
 DONE, RULE = End.DONE, End.RULE
 NOTHING = (b"", b"", b"", b"")
-told_of: Callable[[RequestHead], tuple[bytes, bytes, bytes, bytes]] = itemgetter(
-    *map(RequestHead._fields.index, ("method", "host", "target", "version"))
-)
-"""Four fields by name take four times as long."""
+SHORT = 4 * 1024
+"""Bytes of a request that may be kept until lines are made of many."""
 _made: Callable[[type[Access], tuple[object, ...]], Access] = tuple.__new__
 
 
 class LoggedExchange(Exchange):
     """One request, told at its end to who listens to the frontend.
 
-    A request that goes the usual way pays for two notes: of its answer's head, and of its end.
+    A request that goes the usual way pays for two notes, of its answer's head and of its end, and is kept
+    itself until it is asked for the rest.
     """
+
+    _policy: ListenerPolicy
+    """The listener's at the end, as what follows is of the end."""
+    _ended: float
+    _connections: int
+    _queued: int
 
     _notes: Notes | None = None
     _answer_began: tuple[int, float, int] = (0, 0.0, 0)
@@ -141,24 +145,47 @@ class LoggedExchange(Exchange):
         super()._drop_server(whole)
 
     def end(self, ending: Ending) -> None:
-        access = self._frontend.access
+        frontend = self._frontend
+        access = frontend.access
         try:
             if access is not None and not self._over:
-                protocol = self._frontend.policy.protocol
-                status, answered, at_server = self._answer_began
-                sent_at = self._sent_at
-                if self._notes is None and answered and sent_at:
-                    # It went out as soon as it had a server, whose connection was kept.
-                    waited, took = sent_at - self._opened, answered - sent_at
-                    access.over(
-                        self._line(
-                            protocol, DONE, status, self._member, 0.0, waited, 0.0, took, True, at_server
-                        )
-                    )
+                usual = self._notes is None and self._sent_at and self._answer_began[1]
+                if usual and self.received <= SHORT:
+                    self._policy = frontend.policy
+                    self._ended = self._client.deadline.since  # it was set with the last that was sent
+                    self._connections = len(frontend.ledger.live)
+                    self._queued = len(self._group.waiting)
+                    access.over(self)
                 else:
-                    access.over(self._record(protocol))
+                    access.over(self._record(frontend.policy.protocol))
         finally:
             Exchange.end(self, ending)
+
+    def told(self) -> Usual:
+        """UsualRequest."""
+        policy, member, request = self._policy, self._member, self.request
+        assert member is not None and request is not None
+        status, answered, at_server = self._answer_began
+        opened, sent_at = self._opened, self._sent_at
+        return (
+            opened,
+            policy.protocol,
+            policy.name,
+            self._group.name,
+            member.label,
+            self._client,
+            self.client_host,
+            request,
+            status,
+            self.received,
+            self.sent,
+            sent_at - opened,
+            answered - sent_at,
+            self._ended - opened,
+            self._connections,
+            at_server,
+            self._queued,
+        )
 
     def _record(self, protocol: str) -> Access:
         """The line of one that may have gone any way."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
-from lbtwist.model.access import NOT_REACHED, Access, End
-from lbtwist.service.access_log.json_line import MAX_TARGET, REMEMBERED
+from lbtwist.model.access import NOT_REACHED, Access, End, Told, Usual
+from lbtwist.service.access_log.json_line import KEPT, MAX_TARGET
+from lbtwist.service.access_log.remembered import Remembered
 
 DONE = End.DONE
 STATES = {
@@ -42,6 +44,11 @@ BAD_REQUEST = "<BADREQ>"
 _ENCODED = re.compile(r'[^ -~]|["#]')
 """What haproxy writes as # and two hexadecimal digits."""
 _WORD = re.compile(r"[!-~]*")
+
+
+def haproxy_lines(records: Sequence[Told], since: float) -> str:
+    """One for each, in their order; `since` is what the time since 1970 is ahead of the monotonic clock."""
+    return "".join(_lines(records, since))
 
 
 def haproxy_line(record: Access) -> str:
@@ -93,32 +100,90 @@ def _http(record: Access) -> str:
     ) = record
     # The usual way first: it came in one piece, over a connection that was kept.
     before = f"0/{_ms(queue)}/0" if head == connect == 0 else f"{_ms(head)}/{_ms(queue)}/{_ms(connect)}"
-    request = b"%b %b HTTP/%b" % (method, target[:MAX_TARGET], version)
+    request = encoded(_request_line(method, target, version)) if method else BAD_REQUEST
     return (
-        f"{_client(client)} [{_moment(int(began * 1000))}]"
-        f" {_way(listener, group, server)} {before}/{_ms(response)}/{_ms(total)} {status or -1} {sent}"
-        f" - - {'--' if end is DONE else states(record)}-- {_counts(ours, servers, retries, queued)}"
-        f' "{encoded(request.decode("latin-1")) if method else BAD_REQUEST}"\n'
+        f"{_CLIENTS[client,]} [{_moment(int(began * 1000))}]"
+        f" {_WAYS[listener, group, server]} {before}/{_ms(response)}/{_ms(total)} {status or -1} {sent}"
+        f" - - {'--' if end is DONE else states(record)}-- {_COUNTS[ours, servers, retries, queued]}"
+        f' "{request}"\n'
     )
+
+
+def _lines(records: Sequence[Told], since: float) -> Iterator[str]:
+    """In one function, for calls are most of what a line costs. The usual ones come as `haproxy_line` makes
+    them of `access_of`."""
+    ways, counts, clients = _WAYS, _COUNTS, _CLIENTS
+    last, moment = 0, ""
+    for record in records:
+        if isinstance(record, Access):
+            yield haproxy_line(record)
+            continue
+        told = record.told()
+        (
+            began,
+            _,
+            listener,
+            group,
+            server,
+            client,
+            _,
+            request,
+            status,
+            _,
+            sent,
+            queue,
+            response,
+            total,
+            ours,
+            servers,
+            queued,
+        ) = told
+        if (time := int((began + since) * 1000)) != last:
+            last, moment = time, _moment(time)
+        asked, _, line = client.written
+        if asked is not request:
+            line = _asked(told)
+        yield (
+            f"{clients[client.address,]} [{moment}] {ways[listener, group, server]}"
+            f" 0/{int(queue * 1000)}/0/{int(response * 1000)}/{int(total * 1000)} {status} {sent}"
+            f" - - ---- {counts[ours, servers, 0, queued]} {line}\n"
+        )
+
+
+def _asked(told: Usual) -> str:
+    """The request, which stays the same while a client asks the same."""
+    client, request = told[5], told[7]
+    line = f'"{encoded(_request_line(request.method, request.target, request.version))}"'
+    if len(line) <= KEPT:
+        client.written = request, "", line
+    return line
+
+
+def _request_line(method: bytes, target: bytes, version: bytes) -> str:
+    return (b"%b %b HTTP/%b" % (method, target[:MAX_TARGET], version)).decode("latin-1")
 
 
 def _tcp(record: Access) -> str:
     return (
-        f"{_client(record.client)} [{_moment(int(record.time * 1000))}]"
-        f" {_way(record.listener, record.group, record.server)}"
+        f"{_CLIENTS[record.client,]} [{_moment(int(record.time * 1000))}]"
+        f" {_WAYS[record.listener, record.group, record.server]}"
         f" {_ms(record.queue)}/{_ms(record.connect)}/{_ms(record.total)} {record.sent} {states(record)}"
-        f" {_counts(record.connections, record.at_server, record.retries, record.queued)}\n"
+        f" {_COUNTS[record.connections, record.at_server, record.retries, record.queued]}\n"
     )
 
 
-@lru_cache(REMEMBERED)
 def _client(client: str) -> str:
     return encoded(client.replace("[", "").replace("]", ""))
 
 
-@lru_cache(REMEMBERED)
+_CLIENTS = Remembered(_client)
+
+
 def _way(listener: str, group: str, server: str) -> str:
     return f"{listener} {_word(server or f'{group or listener}/{NO_SERVER}')}"
+
+
+_WAYS = Remembered(_way)
 
 
 def encoded(text: str) -> str:
@@ -143,10 +208,12 @@ def _ms(seconds: float) -> int:
     return int(seconds * 1000) if seconds >= 0 else -1
 
 
-@lru_cache(REMEMBERED)
 def _counts(ours: int, servers: int, retries: int, queued: int) -> str:
     """Connections of the process, the frontend, the backend and the server, retries, and the queues."""
     return f"{ours}/{ours}/{servers}/{servers}/{retries} 0/{queued}"
+
+
+_COUNTS = Remembered(_counts)
 
 
 @lru_cache(64)

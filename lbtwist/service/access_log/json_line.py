@@ -5,22 +5,30 @@ Made by hand, of parts that are remembered where they come again: json.dumps tak
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from json.encoder import encode_basestring_ascii as quoted
 
-from lbtwist.model.access import NOT_REACHED, Access
+from lbtwist.model.access import NOT_REACHED, Access, Told, Usual, access_of, told_of
+from lbtwist.service.access_log.remembered import REMEMBERED, Remembered
 
 MAX_TARGET = 2048
 """Bytes of a target that are told; of a host or method, MAX_NAME."""
 MAX_NAME = 255
-REMEMBERED = 4096
+KEPT = 1024
+"""Characters that are kept for a client's connection, of a request that may come again."""
 
 _FINE = 100_000
 """Steps in which times are told: hundredths of a millisecond."""
 _TIMES = [f"{n / 100:.2f}" for n in range(10_000)]
 """How those below 100 ms are told. What did not come to pass is beyond either end."""
 _KEYS = ("head_ms", "queue_ms", "connect_ms", "response_ms", "total_ms")
+
+
+def json_lines(records: Sequence[Told], since: float) -> str:
+    """One for each, in their order; `since` is what the time since 1970 is ahead of the monotonic clock."""
+    return "".join(_lines(records, since))
 
 
 def json_line(record: Access) -> str:
@@ -75,6 +83,51 @@ def json_line(record: Access) -> str:
     )
 
 
+def _lines(records: Sequence[Told], since: float) -> Iterator[str]:
+    """In one function, for calls are most of what a line costs. The usual ones come as `json_line` makes them
+    of `access_of`."""
+    ways, counts, times = _WAYS, _USUAL_COUNTS, _TIMES
+    last, moment = 0, ""
+    for record in records:
+        if isinstance(record, Access):
+            yield json_line(record)
+            continue
+        told = record.told()
+        (
+            began,
+            protocol,
+            listener,
+            group,
+            server,
+            client,
+            real_client,
+            request,
+            status,
+            received,
+            sent,
+            queue,
+            response,
+            total,
+            connections,
+            at_server,
+            queued,
+        ) = told
+        if (time := int((began + since) * 1000)) != last:
+            last, moment = time, _moment(time)
+        asked, host, who = client.written
+        if asked is not request or host != real_client:
+            who = _who(told)
+        try:
+            yield (
+                f'{{"time":"{moment}Z",{ways[protocol, listener, group, server]}{who}{status},'
+                f'"received":{received},"sent":{sent},"head_ms":0.00,"queue_ms":{times[int(queue * _FINE)]},'
+                f'"connect_ms":0.00,"response_ms":{times[int(response * _FINE)]},'
+                f'"total_ms":{times[int(total * _FINE)]},{counts[connections, at_server, queued]}'
+            )
+        except IndexError:
+            yield json_line(access_of(told, since))
+
+
 def _long_times(*seconds: float) -> str:
     """The same, where some did not come to pass or took longer."""
     told = ("null" if each == NOT_REACHED else f"{each * 1000:.2f}" for each in seconds)
@@ -116,11 +169,42 @@ remembered: dict[tuple[str, str, str, str, bytes, bytes, bytes], tuple[str, str,
 def _told(
     protocol: str, listener: str, group: str, server: str, method: bytes, host: bytes, version: bytes
 ) -> tuple[str, str, str]:
-    way = f'"protocol":"{protocol}","listener":"{listener}","group":"{group}","server":{quoted(server)},'
     verb, name, number = (quoted(each[:MAX_NAME].decode("latin-1")) for each in (method, host, version))
+    way = _WAYS[protocol, listener, group, server]
     told = way, f'"method":{verb},"host":{name},"target":', f',"version":{number},"status":'
     if len(method) + len(host) <= MAX_NAME:
         if len(remembered) >= REMEMBERED:
             remembered.clear()
         remembered[protocol, listener, group, server, method, host, version] = told
     return told
+
+
+def _way(protocol: str, listener: str, group: str, server: str) -> str:
+    return f'"protocol":"{protocol}","listener":"{listener}","group":"{group}","server":{quoted(server)},'
+
+
+_WAYS = Remembered(_way)
+
+
+def _usual_counts(connections: int, at_server: int, queued: int) -> str:
+    return f'{_counts(0, True, connections, at_server, queued)},"end":"done"}}\n'
+
+
+_USUAL_COUNTS = Remembered(_usual_counts)
+
+
+def _who(told: Usual) -> str:
+    """From the client to the status, which stays the same while a client asks the same."""
+    _, protocol, listener, group, server, client, real_client, asked, *_ = told
+    method, host, target, version = told_of(asked)
+    try:
+        _, request, answer = remembered[protocol, listener, group, server, method, host, version]
+    except KeyError:
+        _, request, answer = _told(protocol, listener, group, server, method, host, version)
+    text = (
+        f'"client":{quoted(client.address)},"real_client":{quoted(real_client)},'
+        f"{request}{quoted(target[:MAX_TARGET].decode('latin-1'))}{answer}"
+    )
+    if len(text) <= KEPT:
+        client.written = asked, real_client, text
+    return text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +12,16 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 
 from lbtwist.errors import ConfigurationError, Problem
-from lbtwist.model.access import Access
+from lbtwist.model.access import Told
 from lbtwist.model.config import AccessLogSettings
-from lbtwist.service.access_log.haproxy_line import haproxy_line
-from lbtwist.service.access_log.json_line import json_line
+from lbtwist.service.access_log.haproxy_line import haproxy_lines
+from lbtwist.service.access_log.json_line import json_lines
 from lbtwist.service.access_log.logfile import LogFile
 from lbtwist.service.access_log.worker import Worker
 from lbtwist.service.access_log.writer import Writer
 from lbtwist.service.balancer import LoadBalancer
 
-FORMATS: dict[str, Callable[[Access], str]] = {"json": json_line, "haproxy": haproxy_line}
+FORMATS: dict[str, Callable[[Sequence[Told], float], str]] = {"json": json_lines, "haproxy": haproxy_lines}
 
 
 class AccessLog(Service):
@@ -35,7 +35,9 @@ class AccessLog(Service):
         self._balancer = balancer
         self._worker = Worker(reactor, "access log")
         self._file = LogFile(settings.path)
-        self.writer = Writer(FORMATS[settings.format], self._file, balancer.clock, self._worker)
+        self.writer = Writer(
+            FORMATS[settings.format], self._file, balancer.clock, self._worker, balancer.wall
+        )
         check_file(settings.path)
         balancer.plane.log_access(self.writer)
         balancer.reopen_logs = self.writer.reopen

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -13,7 +14,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from lbtwist.interfaces import IAccessObserver
-from lbtwist.model.access import Access
+from lbtwist.model.access import Told
 from lbtwist.service.access_log.logfile import LogFile, Outcome
 
 INTERVAL = 1.0
@@ -36,19 +37,21 @@ class Writer:
 
     def __init__(
         self,
-        line: Callable[[Access], str],
+        lines: Callable[[Sequence[Told], float], str],
         file: LogFile,
         clock: IReactorTime,
         in_thread: Callable[..., Deferred[Any]],
+        wall: Callable[[], float] = time.time,
     ) -> None:
-        """`line` is the format; `in_thread` makes calls that block, one after the other."""
+        """`lines` is the format, a line for each; `in_thread` makes calls that block, one after the other."""
         self.dropped = 0
         """Lines that were never written."""
-        self._line = line
+        self._format = lines
         self._file = file
         self._clock = clock
         self._in_thread = in_thread
-        self._records: list[Access] = []
+        self._wall = wall
+        self._records: list[Told] = []
         self._waiting: list[bytes] = []
         self._size = 0
         self._lines = 0
@@ -71,7 +74,7 @@ class Writer:
             return ""
         return f"access log {self._file.path}: {self._problem}; {self._lost} lines were dropped"
 
-    def over(self, record: Access) -> None:
+    def over(self, record: Told) -> None:
         """IAccessObserver."""
         self._records.append(record)
         if len(self._records) >= BATCH:
@@ -112,7 +115,7 @@ class Writer:
         if self._size >= MOST:
             self._lose(len(records), "it is too slow")
             return
-        lines = "".join(map(self._line, records)).encode()
+        lines = self._format(records, self._wall() - self._clock.seconds()).encode()
         self._waiting.append(lines)
         self._size += len(lines)
         self._lines += len(records)

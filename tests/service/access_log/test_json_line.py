@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lbtwist.model.access import NOT_REACHED, End
-from lbtwist.service.access_log.json_line import MAX_NAME, MAX_TARGET, REMEMBERED, json_line, remembered
+from lbtwist.service.access_log.json_line import MAX_NAME, MAX_TARGET, json_line, remembered
+from lbtwist.service.access_log.remembered import REMEMBERED
 from tests.service.access_log.records import record
 
 

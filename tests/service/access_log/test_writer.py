@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -53,7 +53,7 @@ class Bench:
         self.waiting: list[tuple[Deferred[Any], Callable[..., Any], tuple[Any, ...]]] = []
         self.number = 0
         self.width = 10
-        self.writer = Writer(self._line, self.file, self.clock, self._in_thread)
+        self.writer = Writer(self._lines, self.file, self.clock, self._in_thread)
         self.writer.start()
 
     def over(self, times: int = 1) -> None:
@@ -70,9 +70,9 @@ class Bench:
         """The lines in the file."""
         return [int(line) for line in self.file.lines]
 
-    def _line(self, record: object) -> str:
-        self.number += 1
-        return f"{self.number:0{self.width - 1}}\n"
+    def _lines(self, records: Sequence[object], since: float) -> str:
+        before, self.number = self.number, self.number + len(records)
+        return "".join(f"{n:0{self.width - 1}}\n" for n in range(before + 1, self.number + 1))
 
     def _in_thread(self, call: Callable[..., Any], *arguments: Any) -> Deferred[Any]:
         done: Deferred[Any] = Deferred()
@@ -240,7 +240,7 @@ def test_at_the_end_a_file_that_takes_nothing_is_not_waited_for(
 def test_a_real_file(tmp_path: Path) -> None:
     path = tmp_path / "access.log"
     bench = Bench()
-    bench.writer = Writer(bench._line, LogFile(path), bench.clock, bench._in_thread)
+    bench.writer = Writer(bench._lines, LogFile(path), bench.clock, bench._in_thread)
     bench.over(5)
     bench.writer.flush()
     assert path.read_text().split() == [f"{n:09}" for n in range(1, 6)]
