@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import count
 
 from benchmarks.cases import metrics
-from benchmarks.cases.many import for_lbtwist
+from benchmarks.cases.many import for_haproxy, for_lbtwist
 from benchmarks.cases.setting import Setting
 from benchmarks.figures import US
 from benchmarks.ground import filled
@@ -48,17 +49,27 @@ class Tail:
         """Of all proxies at rest, and of ours while something else goes on."""
         rate = half(setting)
         limit = Limit(1.5, YARDSTICK)
+        costs: dict[str, float] = {}
 
         def at_rest(name: str) -> float:
             with running(name, setting.ground) as proxy, Steady(proxy.ports["TCP"], HELD) as load:
-                return load.run(rate, SECONDS).percentile(PERCENT)
+                before = proxy.child.usage
+                found = load.run(rate, SECONDS)
+                costs[name] = (proxy.child.usage - before).total / len(found.values) * 1e6
+                return found.percentile(PERCENT)
 
         rest = setting.each(at_rest)
         others = {name: value for name, value in rest.items() if name != US}
-        figures = [Figure("rate", "per second", {US: rate}), Figure("at rest", "ms", rest, limit)]
+        figures = [
+            Figure("rate", "per second", {US: rate}),
+            Figure("CPU for a request at rest", "µs", costs),
+            Figure("at rest", "ms", rest, limit),
+        ]
         for what, disturb in DISTURBANCES.items():
             ours = setting.each(partial(_disturbed, setting, rate, disturb), among=(US,))
             figures.append(Figure(f"{what} (others at rest)", "ms", {**ours, **others}, limit))
+        shut = setting.each(partial(_shut_down, setting, rate), among=(YARDSTICK,))
+        figures.append(Figure(f"while {BATCH:,} sessions are shut down", "ms", shut))
         return Measured(self.name, self.title, figures)
 
 
@@ -84,6 +95,29 @@ def _disturbed(setting: Setting, rate: float, disturb: Disturbance, name: str) -
         contextlib.ExitStack() as stack,
     ):
         return load.run(rate, SECONDS, disturb(setting, proxy, stack)).percentile(PERCENT)
+
+
+def _shut_down(setting: Setting, rate: float, name: str) -> float:
+    """What haproxy's own cut of BATCH connections does, as long after the begin as ours. Raises Failed where
+    there was none."""
+    values = {"SERVERS": for_haproxy(range(PARTS), setting.ground.backend)}
+    with (
+        running(name, setting.ground, "haproxy-tail.cfg", values) as proxy,
+        Steady(proxy.ports["TCP"], HELD) as load,
+        socket.socket(socket.AF_UNIX) as admin,
+    ):
+        admin.connect(str(proxy.directory / "admin"))
+        once = iter([b"shutdown sessions server tcp/s0\n"])
+
+        def tick(now: float) -> bool:
+            if now >= DRAINED:
+                admin.sendall(next(once, b""))
+            return False
+
+        found = load.run(rate, SECONDS, tick)
+        if load.connected > HELD - BATCH:
+            raise Failed(f"it has shut down {HELD - load.connected} sessions of {BATCH}")
+        return found.percentile(PERCENT)
 
 
 def _reload(after: Iterable[int], setting: Setting, proxy: Proxy, stack: contextlib.ExitStack) -> Tick:
