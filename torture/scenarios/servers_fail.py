@@ -4,10 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import time
 
+from benchmarks.processes import Failed
 from torture.network import cannot_drop, dropping
+from torture.proxies.proxy import START
 from torture.scenarios.scenario import Scenario
 from torture.site import Site
+
+
+async def back(site: Site, server: str) -> None:
+    """Wait until lbtwist uses `server` again; the others don't say. Raises Failed."""
+    if site.ours is None or site.left:
+        return
+    until = time.monotonic() + START
+    while time.monotonic() < until:
+        rows = await site.ours.ask("servers", "web")
+        if any(row["server"].startswith(f"web/{server}#") and row["state"] == "healthy" for row in rows):
+            return
+        await asyncio.sleep(0.1)
+    raise Failed(f"{server} is not used again")
 
 
 class Killed(Scenario):
@@ -23,6 +39,7 @@ class Killed(Scenario):
             await asyncio.sleep(site.sizes.down)
             await asyncio.to_thread(server.start)
             await asyncio.sleep(site.sizes.down)
+            await back(site, server.name)  # else there may be no server: the third is drained, with J
         site.tell(f"{len(site.deeds.kills)} kills")
 
 
