@@ -111,7 +111,8 @@ def _shut_down(setting: Setting, rate: float, name: str) -> float:
 
         def tick(now: float) -> bool:
             if now >= DRAINED:
-                admin.sendall(next(once, b""))
+                for command in once:
+                    admin.sendall(command)
             return False
 
         found = load.run(rate, SECONDS, tick)
