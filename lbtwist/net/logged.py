@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from twisted.internet.interfaces import IAddress
 
 from lbtwist.interfaces import IAccessObserver
@@ -13,6 +15,8 @@ from lbtwist.net.frontend import Frontend
 from lbtwist.net.relay import UNUSED, Relay
 from lbtwist.net.rotation import GroupRotation
 from lbtwist.net.sockaddr import host_of, shown
+
+_made: Callable[[type[Access], tuple[object, ...]], Access] = tuple.__new__
 
 
 class LoggedRelay(Relay):
@@ -85,32 +89,36 @@ class LoggedRelay(Relay):
         frontend, member, opened = self._frontend, self._member, self._opened
         now = frontend.seconds()
         last = member or self._last
-        return Access(
-            time=frontend.means.wall() - (now - opened),
-            protocol=frontend.policy.protocol,
-            listener=frontend.policy.name,
-            group=self._group.name,
-            server=last.label if last else "",
-            client=shown(self.peer),
-            real_client=self.client_host,
-            method=b"",
-            host=b"",
-            target=b"",
-            version=b"",
-            status=0,
-            received=self.received,
-            sent=self.sent,
-            head=NOT_REACHED,
-            queue=self._dialed_at - opened if member else NOT_REACHED,
-            connect=self._got_at - self._dialed_at if member else NOT_REACHED,
-            response=NOT_REACHED,
-            total=now - opened,
-            retries=max(0, len(self._tried) - 1),
-            reused=False,
-            connections=len(frontend.ledger.live),
-            at_server=len(frontend.ledger_of(member).live) if member else 0,
-            queued=len(self._group.waiting),
-            end=self._how or (End.DONE if member else End.CLIENT_ABORT),
+        # In the order of the fields, and past a constructor that takes them by name: half the time.
+        return _made(
+            Access,
+            (
+                frontend.means.wall() - (now - opened),
+                frontend.policy.protocol,
+                frontend.policy.name,
+                self._group.name,
+                last.label if last else "",
+                shown(self.peer),
+                self.client_host,
+                b"",
+                b"",
+                b"",
+                b"",
+                0,
+                self.received,
+                self.sent,
+                NOT_REACHED,
+                self._dialed_at - opened if member else NOT_REACHED,
+                self._got_at - self._dialed_at if member else NOT_REACHED,
+                NOT_REACHED,
+                now - opened,
+                max(0, len(self._tried) - 1),
+                False,
+                len(frontend.ledger.live),
+                len(frontend.ledger_of(member).live) if member else 0,
+                len(self._group.waiting),
+                self._how or (End.DONE if member else End.CLIENT_ABORT),
+            ),
         )
 
 
