@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from zope.interface import implementer
 
-from lbtwist.model.access import NOT_REACHED, Access, End
+from lbtwist.interfaces import IAccessObserver
+from lbtwist.model.access import NOT_REACHED, Access, End, Told
 from lbtwist.model.network import parse_networks
 from lbtwist.model.plane import EVERYTHING, CutBy, Scope
 from lbtwist.model.routing import Rule
+from lbtwist.net.http.logged import SHORT
 from tests.net.accesses import Accesses
 from tests.net.http.stage import CHUNKED, NOW, TIMEOUTS, UPGRADE, Stage, chunks, request, response
 from tests.wire.frames import CLOSE, TEXT, frame
@@ -24,7 +28,7 @@ class Logged(Stage):
 
     def __init__(self, **policy: Any) -> None:
         super().__init__()
-        self.log = Accesses()
+        self.log = Accesses(lambda: NOW - self.clock.seconds())
         self.plane.log_access(self.log)
         self.servers(1, 2, scheduler="rr")
         self.listen(**{**TIMEOUTS, **policy})
@@ -33,6 +37,17 @@ class Logged(Stage):
     def line(self) -> Access:
         self.settle()
         return self.log.only
+
+
+@implementer(IAccessObserver)
+class Kept:
+    """Keeps what it hears, and asks for no more."""
+
+    def __init__(self) -> None:
+        self.records: list[Told] = []
+
+    def over(self, record: Told) -> None:
+        self.records.append(record)
 
 
 @pytest.fixture
@@ -77,6 +92,57 @@ def test_a_kept_connection_is_told_as_reused(stage: Logged) -> None:
     first, second = stage.log.lines
     assert (first.reused, second.reused) == (False, True)
     assert (second.connect, second.at_server) == (0, 1)
+
+
+def test_a_usual_request_has_its_times_and_bytes(stage: Logged) -> None:
+    client, end = stage.asks(request())
+    end.say(response())
+    stage.rotate(stage.limited(1))
+    stage.clock.advance(1)
+    before = stage.tally()
+    client.say(request("GET", "/b"))
+    stage.clock.advance(0.5)
+    end.say(response(b"12345")[:-1])
+    stage.clock.advance(0.25)
+    end.say(b"5")
+    line = stage.log.lines[1]
+    assert (line.time, line.total) == (NOW - 0.75, 0.75)
+    assert (line.head, line.queue, line.connect, line.response) == (0, 0, 0, 0.5)
+    assert (line.method, line.target, line.status, line.end) == (b"GET", b"/b", 200, End.DONE)
+    assert line.received == stage.tally().received - before.received
+    assert line.sent == stage.tally().sent - before.sent
+    assert (line.client, line.real_client, line.server) == ("192.0.2.1:50000", "192.0.2.1", "app/s1#1")
+
+
+def test_a_usual_request_has_the_name_of_its_listener_then(stage: Logged) -> None:
+    """It is told when lines are made of many: a policy may have come by then."""
+    told = Kept()
+    stage.plane.log_access(told)
+    client, end = stage.asks(request())
+    end.say(response())
+    stage.rotate(stage.limited(1))
+    client.say(request())
+    end.say(response())
+    frontend = stage.plane._frontends[1]
+    frontend.adopt(replace(frontend.policy, name="another"), frontend.group)
+    usual = told.records[1]
+    assert not isinstance(usual, Access)
+    assert usual.told()[2] == "l1"
+
+
+def test_a_long_request_is_not_kept_until_it_is_told(stage: Logged) -> None:
+    told = Kept()
+    stage.plane.log_access(told)
+    client, end = stage.asks(request())
+    end.say(response())
+    stage.rotate(stage.limited(1))
+    for field in ("X: " + "x" * SHORT, "X: x"):
+        client.say(request("GET", "/", field))
+        end.say(response())
+    _, long, short = told.records
+    assert not isinstance(short, Access)
+    assert isinstance(long, Access)
+    assert (long.reused, long.end, long.queue, long.head) == (True, End.DONE, 0, 0)
 
 
 def test_a_body_over_a_kept_connection_is_in_the_time_of_the_answer(stage: Logged) -> None:
