@@ -481,3 +481,13 @@ def test_without_an_access_log_nothing_is_noted(stage: Logged) -> None:
     stage.plane.log_access(None)
     stage.asks(request())[1].say(response())
     assert stage.log.lines == []
+
+
+def test_a_usual_request_tells_how_many_wait(stage: Logged) -> None:
+    _, end = stage.asks(request())
+    end.say(response())
+    stage.rotate(stage.limited(1), max_queue=5, queue_timeout=20.0)
+    for _ in range(3):
+        stage.client().say(request())  # the first goes on over the connection that was kept
+    end.say(response())
+    assert [(line.reused, line.queued) for line in stage.log.lines[1:]] == [(True, 1)]

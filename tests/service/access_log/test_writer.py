@@ -53,7 +53,7 @@ class Bench:
         self.waiting: list[tuple[Deferred[Any], Callable[..., Any], tuple[Any, ...]]] = []
         self.number = 0
         self.width = 10
-        self.writer = Writer(self._lines, self.file, self.clock, self._in_thread)
+        self.writer = Writer(self._lines, self.file, self.clock, self._in_thread, lambda: 5000.0)
         self.writer.start()
 
     def over(self, times: int = 1) -> None:
@@ -71,6 +71,7 @@ class Bench:
         return [int(line) for line in self.file.lines]
 
     def _lines(self, records: Sequence[object], since: float) -> str:
+        self.since = since
         before, self.number = self.number, self.number + len(records)
         return "".join(f"{n:0{self.width - 1}}\n" for n in range(before + 1, self.number + 1))
 
@@ -100,6 +101,13 @@ def test_lines_are_written_once_a_second(bench: Bench) -> None:
     before = bench.file.appends
     bench.clock.advance(INTERVAL)
     assert bench.file.appends == before
+
+
+def test_lines_tell_the_time_since_1970(bench: Bench) -> None:
+    bench.clock.advance(100)
+    bench.over()
+    bench.writer.flush()
+    assert bench.since == 4900
 
 
 def test_many_lines_are_written_at_once(bench: Bench) -> None:
