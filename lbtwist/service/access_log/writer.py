@@ -19,9 +19,8 @@ from lbtwist.service.access_log.logfile import LogFile, Outcome
 
 INTERVAL = 1.0
 """Seconds after which a line is written at the latest, where the file takes it."""
-BATCH = 32
-"""Records that are made lines together: one by one, each would find the processor's caches cold, and of
-many more each is cold itself."""
+BATCH = 128
+"""Records that are made lines together: one by one, each would find the processor's caches cold."""
 ENOUGH = 256 * 1024
 """Bytes that are written before that. Each write costs some changes between threads."""
 MOST = 4 * 1024 * 1024
