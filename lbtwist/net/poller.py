@@ -31,7 +31,7 @@ EVENTS = 1024
 """Events served before the reactor has its turn: 13 ms with thousands of connections, not 53."""
 CALLS = 128
 """Calls made at the end of one batch: when a thousand connections are cut, the two thousand sockets to be
-closed would hold up everybody else for 50 ms."""
+closed would hold up everybody else for 40 ms."""
 BETWEEN = 64
 """Events of one batch while calls are left: so few that a cut of a thousand takes 15 ms longer for it."""
 
