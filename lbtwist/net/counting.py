@@ -46,7 +46,7 @@ class Responses:
 class GroupCounts:
     """The counters of one server group."""
 
-    __slots__ = ("no_server", "retries", "responses", "connect", "header", "response")
+    __slots__ = ("no_server", "retries", "responses", "connect", "header", "response", "at_once")
 
     def __init__(self) -> None:
         self.no_server = 0
@@ -55,15 +55,18 @@ class GroupCounts:
         self.connect = Histogram()
         self.header = Histogram()
         self.response = Histogram()
+        self.at_once = Histogram()
+        """Both, of responses that came whole with their head."""
 
     def figures(self, queue: int) -> GroupFigures:
         """All of them now, with the length of the group's queue."""
+        at_once = self.at_once.value()
         return GroupFigures(
             queue=queue,
             no_server=self.no_server,
             retries=self.retries,
             responses=self.responses.value(),
             connect=self.connect.value(),
-            header=self.header.value(),
-            response=self.response.value(),
+            header=self.header.value() + at_once,
+            response=self.response.value() + at_once,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container
-from typing import Protocol
+from typing import Any, Protocol
 
 from lbtwist.net.budget import Budget
 
@@ -29,22 +29,24 @@ class IdleConnections:
         self._budget = budget or Budget()
         self._by_member: dict[int, list[Kept]] = {}
 
-    def take(self, number: int, since: float, owner: object | None = None) -> Kept | None:
-        """One of member `number` and of `owner` that was used at `since` or later; None where there is
-        none."""
+    def take(self, number: int, since: float, owner: object | None = None) -> Any:
+        """One of member `number` and of `owner` that was used at `since` or later, as it was `put`; None
+        where there is none."""
         waiting = self._by_member.get(number)
         if not waiting:
             return None
-        place = len(waiting) - 1
-        taken = waiting[place]
-        while taken.owner is not owner:
-            if not place:
+        taken = waiting[-1]
+        if taken.owner is not owner:
+            own = [each for each in waiting if each.owner is owner]
+            if not own:
                 return None
-            place -= 1
-            taken = waiting[place]
+            taken = own[-1]
         if taken.used < since:
             return None
-        del waiting[place]
+        if taken is waiting[-1]:
+            del waiting[-1]
+        else:
+            waiting.remove(taken)
         self._budget.spare.pop(taken, None)
         return taken
 

@@ -64,9 +64,9 @@ class GroupRotation:
         self._seconds = clock.seconds
         self._cooperator = Cooperator(scheduler=lambda call: clock.callLater(0, call))
         self._scheduler = make_scheduler(self.rotation.scheduler)
-        self._choose = chooser(self._scheduler)
+        self.choose = chooser(self._scheduler)
         self._members: dict[int, Member] = {}
-        self._plain = True
+        self.plain = True
         """Who is first is the scheduler's word alone: no limits, no persistence."""
         self._busy: dict[int, int] = {}
         self._ties: SourceTable | None = None
@@ -81,7 +81,7 @@ class GroupRotation:
             return
         self._members = {member.number: member for member in rotation.members}
         limited = any(member.max_connections for member in rotation.members)
-        self._plain = not (limited or rotation.persistence)
+        self.plain = not (limited or rotation.persistence)
         if rotation.tls != before.tls:
             self.trust = trust_of(rotation.tls) if rotation.tls else None
             self.idle.retain(())  # another server may answer to other settings
@@ -112,8 +112,8 @@ class GroupRotation:
 
     def first(self, client: str, cookie: bytes = b"") -> Member | None:
         """The first of `order`; None where there is none."""
-        if self._plain:
-            return self._choose(client)
+        if self.plain:
+            return self.choose(client)
         return next(self.order(client, cookie), None)
 
     def preview(self, client: str, cookie: bytes = b"") -> Iterator[Member]:
@@ -206,7 +206,7 @@ class GroupRotation:
 
     def _change_scheduler(self, rotation: Rotation) -> None:
         self._scheduler = self._make_scheduler(rotation.scheduler)
-        self._choose = chooser(self._scheduler)
+        self.choose = chooser(self._scheduler)
         if self._scheduler.counting:
             for number, count in self._busy.items():
                 for _ in range(count):

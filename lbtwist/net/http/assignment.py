@@ -81,11 +81,13 @@ class Assignment:
         self._group = group
         if self._frontend.trusted is not None:
             self.client_host = self._client.host_of(request)
-        name = group.rotation.cookie
-        if name and (values := request.known.get(b"cookie")):
-            self.cookie = cookie(values, name) or b""
-
-        member = group.first(self.client_host, self.cookie)
+        if group.plain:
+            member = group.choose(self.client_host)
+        else:
+            name = group.rotation.cookie
+            if name and (values := request.known.get(b"cookie")):
+                self.cookie = cookie(values, name) or b""
+            member = group.first(self.client_host, self.cookie)
         if member is None or (server := self._idle_connection(member)) is None:
             self._go_on(member)
             return
@@ -112,8 +114,7 @@ class Assignment:
         assert request is not None
         since = EVER if request.repeatable else self._frontend.seconds() - REPEATABLE_WITHIN
         owner = self._client if group.rotation.send_proxy else None
-        server = group.idle.take(member.number, since, owner)
-        assert server is None or isinstance(server, ServerConnection)
+        server: ServerConnection | None = group.idle.take(member.number, since, owner)
         return server
 
     def _reused(self, server: ServerConnection, member: Member) -> None:

@@ -124,14 +124,22 @@ class ClientConnection(Parting):
             self.transport.resumeProducing()
 
     def response_done(self, keep: bool, now: float) -> None:
-        """All of the response was written; it is over when it was sent."""
+        """All of the response was written; it is over when it was sent, and this is called again."""
         if self._body is not None:
             self._turn = OVER  # nobody is there any more to have the rest of the request
         if self._held:
             self._flushing = keep
             self.moves()
+            return
+        exchange, self._exchange = self._exchange, None
+        assert exchange is not None
+        if keep:
+            self._next(now)
+        elif self._body is not None or self._buffer or (exchange.request and exchange.request.keep_alive):
+            self._linger()  # the client may be sending still
         else:
-            self._finish(keep, now)
+            self._close()
+        exchange.end(FINISHED)
 
     def answer(self, status: int, location: bytes | None = None, keep: bool = False) -> None:
         """Send a response of our own; the exchange is over."""
@@ -175,7 +183,7 @@ class ClientConnection(Parting):
         self.deadline.since = now = self._frontend.seconds()
         keep, self._flushing = self._flushing, None
         if keep is not None:
-            self._finish(keep, now)
+            self.response_done(keep, now)
         elif self._exchange is not None:
             self._exchange.client_drained()
         elif self._turn is WAIT:
@@ -203,15 +211,14 @@ class ClientConnection(Parting):
 
     def _work(self) -> None:
         """Begin the requests that have come, one when the other is over: a loop, for they may be many."""
-        if self._working:
-            return
-        self._working = True
-        while self._buffer and self._turn is HEAD and self._begin():
-            pass
-        self._working = False
+        if not self._working:
+            self._working = True
+            while self._begin():
+                pass
+            self._working = False
 
     def _begin(self) -> bool:
-        """Begin the next request; False when it is not one yet."""
+        """Begin the next request; True when it is the next one's turn already, and some of that has come."""
         frontend = self._frontend
         exchange = self._exchange
         if new := exchange is None:
@@ -242,7 +249,7 @@ class ClientConnection(Parting):
             exchange.start(request)
         except Exception:
             exchange.broke()
-        return True
+        return self._turn is HEAD and self._buffer != b""
 
     def _await_more(self, exchange: Exchange, new: bool) -> None:
         if self.ended:
@@ -270,18 +277,6 @@ class ClientConnection(Parting):
             self.deadline.watch_since(now, patience, self._idle)
             if self._paused:
                 self.resume()
-
-    def _finish(self, keep: bool, now: float) -> None:
-        """All of the response was sent."""
-        exchange, self._exchange = self._exchange, None
-        assert exchange is not None and exchange.request is not None
-        if keep:
-            self._next(now)
-        elif exchange.request.keep_alive or self._body is not None or self._buffer:
-            self._linger()  # the client may be sending still
-        else:
-            self._close()
-        exchange.end(FINISHED)
 
     def _stays(self, request: RequestHead) -> bool:
         """The connection may serve another request after this one."""

@@ -1,4 +1,4 @@
-"""A request in flight, from its first byte to the last of its response."""
+"""A request in flight, from its first byte to the last of its response: its server, and its ends."""
 
 from __future__ import annotations
 
@@ -8,12 +8,10 @@ from lbtwist.model.plane import FINISHED, ConnectionView, CutBy, Ending, Member
 from lbtwist.model.routing import Rule
 from lbtwist.net.dialing import TIMED_OUT
 from lbtwist.net.http.assignment import LOST
-from lbtwist.net.http.server import LONG, ServerConnection
+from lbtwist.net.http.download import Download
+from lbtwist.net.http.server import ServerConnection
 from lbtwist.net.http.tunnel import Handshake, Tunnel
-from lbtwist.net.http.upload import Upload
-from lbtwist.net.sending import write_both
-from lbtwist.wire.framing import LENGTH, UNTIL_CLOSE, Framing
-from lbtwist.wire.onward import client_framing, onward_interim, onward_response
+from lbtwist.wire.onward import onward_response
 from lbtwist.wire.request_head import RequestHead
 from lbtwist.wire.response_head import ResponseHead
 from lbtwist.wire.switching import is_answered
@@ -21,19 +19,10 @@ from lbtwist.wire.switching import is_answered
 FOUND = 302
 
 
-class Exchange(Upload):
+class Exchange(Download):
     """What a client asked, and what a server answers: what each sends is passed on as it comes."""
 
     log = Logger()
-
-    received = sent = 0
-    _endless = False
-    _keep = False
-
-    @property
-    def touched(self) -> float:
-        """When a byte last moved."""
-        return self._client.deadline.since
 
     @property
     def forced(self) -> bool:
@@ -72,7 +61,9 @@ class Exchange(Upload):
         """IDispatched."""
         owner = self._client if self._dispatch and self._dispatch.introduces else None
         self._arrived()
-        self._assign(member)
+        self._member = member
+        self._lease = lease = self._frontend.ledger_of(member)
+        lease.enter(self)
         return ServerConnection(member, self._group, self._frontend.sweep, self, owner)
 
     def no_server(self) -> None:
@@ -84,70 +75,10 @@ class Exchange(Upload):
         else:
             self._answer(504 if self._failure == TIMED_OUT.reason else 502)
 
-    def touch(self) -> None:
-        """A byte of the response's body has come from the server."""
-        self._client.deadline.since = self._frontend.seconds()
-
-    def head_begins(self) -> None:
-        """A part of a head has come: the request timeout ends with its first byte."""
-        if self._sent_at:
-            self._client.moves()
-
-    def interim(self, head: ResponseHead) -> None:
-        """A 1xx, for a client that knows such; the final response is still awaited."""
-        assert self.request is not None
-        if self.request.version == b"1.1":
-            self._write(onward_interim(head, self._frontend.policy.proxy_name))
-        if self._sent_at:
-            deadline = self._client.deadline
-            deadline.watch(self._frontend.policy.request_timeout, self.late)
-            deadline.since = self._sent_at
-
-    def response_begins(self, head: ResponseHead) -> tuple[bytes, Framing]:
-        """The final head as the client gets it, to be given to `forward`, and how its body is framed.
-
-        `response_done` or `body_moves` is to be called before anything else happens.
-        """
-        request, frontend = self.request, self._frontend
-        assert request is not None
-        framing = head.framing
-        if framing.kind is not LENGTH:
-            framing = client_framing(framing, request.version)
-        self._endless = framing is UNTIL_CLOSE
-        self._keep = (
-            request.keep_alive
-            and self._sent_whole
-            and not self._endless
-            and (not self._client.ended or self._client.may_stay)
-            and not frontend.leaving
-        )
-        self._client.deadline.since = now = frontend.seconds()
-        self._count_response(head.status, now)
-        name, date = frontend.policy.proxy_name, b"" if b"date" in head.known else frontend.date
-        set_cookie = self._set_cookie() if self._group.rotation.cookie else b""
-        assert self._server is not None
-        onward = self._server.onward
-        return onward.write(head, request.version, name, date, self._keep, set_cookie, None), framing
-
-    def body_moves(self) -> None:
-        """More of the response is to come: it must not stand still for too long."""
-        self._client.moves()
-
-    def forward(self, head: bytes, body: bytes | memoryview = b"") -> None:
-        """Bytes of the response, for the client: of its head, and of its body."""
-        self.begun = True
-        self.sent += len(head) + len(body)
-        if len(body) < LONG or not head:
-            self._client.transport.write(head + body)
-        else:
-            write_both(self._client.transport, head, body)
-
-    def response_done(self, server: ServerConnection, reusable: bool) -> None:
-        """The whole response has come."""
+    def _part_with(self, server: ServerConnection, reusable: bool) -> None:
+        """Its server has nothing more to do for it."""
         group, client = self._group, self._client
         now = client.deadline.since  # its last byte has come just now
-        if self._sent_at:
-            group.counts.response.observe(now - self._sent_at)
         if reusable and self._sent_whole and group.rotation.keepalive and not server.held:
             server.keep(now)
         elif self._sent_whole and not server.held:
@@ -157,7 +88,7 @@ class Exchange(Upload):
         self._server = None
         left, member = self._lease, self._member
         assert left is not None and member is not None
-        self._lease = None
+        self._lease, self._left = None, left
         left.leave(self, FINISHED)
         group.give_back(member.number)
         client.response_done(self._keep, now)
@@ -172,6 +103,7 @@ class Exchange(Upload):
             self.server_broke("a 101 that does not answer the request")
             return
         self._count_response(head.status, self._frontend.seconds())
+        self.body_begins()
         policy, frontend = self._frontend.policy, self._frontend
         name, date, set_cookie = policy.proxy_name, frontend.date, self._set_cookie()
         self.begun = True
@@ -225,16 +157,6 @@ class Exchange(Upload):
             self._truncate()
         else:
             self._answer(502)
-
-    def client_full(self) -> None:
-        """The client takes no more of the response for now."""
-        if self._server is not None:
-            self._server.pause()
-
-    def client_drained(self) -> None:
-        """It has taken what was held for it."""
-        if self._server is not None:
-            self._server.resume()
 
     def client_gone(self) -> None:
         """The client's connection is closed."""
@@ -314,31 +236,14 @@ class Exchange(Upload):
         return "waiting" if self._sent_whole else "receiving"
 
     def _reused(self, server: ServerConnection, member: Member) -> None:
-        self._assign(member)
-        server.begin(self)
-        self.joined(server)
-
-    def _assign(self, member: Member) -> None:
-        """Its registration counts this request from now on."""
         self._member = member
         self._lease = lease = self._frontend.ledger_of(member)
         lease.enter(self)
-
-    def _count_response(self, status: int, now: float) -> None:
-        """The final head has come."""
-        counts = self._group.counts
-        at = status // 100 - 1
-        counts.responses.by_class[at] += 1
-        self._frontend.responses.by_class[at] += 1
-        if self._sent_at:
-            counts.header.observe(now - self._sent_at)
+        server.begin(self)
+        self.joined(server)
 
     def _tunnel(self, handshake: Handshake) -> Tunnel:
         return Tunnel(self._frontend, handshake)
-
-    def _write(self, out: bytes) -> None:
-        self.sent += len(out)
-        self._client.transport.write(out)
 
     def _go_by(self, rule: Rule, request: RequestHead) -> None:
         location = rule.location(request.host, request.onward) if rule.redirect else None

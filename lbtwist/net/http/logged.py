@@ -34,11 +34,10 @@ class LoggedExchange(Exchange):
     """The listener's at the end, as what follows is of the end."""
     _ended: float
     _connections: int
+    _at_server: int
     _queued: int
 
     _notes: Notes | None = None
-    _answer_began: tuple[int, float, int] = (0, 0.0, 0)
-    """Status and time of the final head, and how many connections its server had."""
 
     @property
     def _noted(self) -> Notes:
@@ -118,11 +117,6 @@ class LoggedExchange(Exchange):
         self.client_host = self._client.host_of(request)
         super()._go_by(rule, request)
 
-    def _count_response(self, status: int, now: float) -> None:
-        assert self._lease is not None
-        self._answer_began = (status, now, len(self._lease.live))
-        Exchange._count_response(self, status, now)
-
     def _answer(
         self,
         status: int,
@@ -149,11 +143,12 @@ class LoggedExchange(Exchange):
         access = frontend.access
         try:
             if access is not None and not self._over:
-                usual = self._notes is None and self._sent_at and self._answer_began[1]
-                if usual and self.received <= SHORT:
+                left = self._left
+                if left is not None and self._notes is None and self.received <= SHORT:
                     self._policy = frontend.policy
                     self._ended = self._client.deadline.since  # it was set with the last that was sent
                     self._connections = len(frontend.ledger.live)
+                    self._at_server = len(left.live) + 1
                     self._queued = len(self._group.waiting)
                     access.over(self)
                 else:
@@ -165,7 +160,6 @@ class LoggedExchange(Exchange):
         """UsualRequest."""
         policy, member, request = self._policy, self._member, self.request
         assert member is not None and request is not None
-        status, answered, at_server = self._answer_began
         opened, sent_at = self._opened, self._sent_at
         return (
             opened,
@@ -176,21 +170,21 @@ class LoggedExchange(Exchange):
             self._client,
             self.client_host,
             request,
-            status,
+            self._status,
             self.received,
             self.sent,
             sent_at - opened,
-            answered - sent_at,
+            self._answered - sent_at,
             self._ended - opened,
             self._connections,
-            at_server,
+            self._at_server,
             self._queued,
         )
 
     def _record(self, protocol: str) -> Access:
         """The line of one that may have gone any way."""
         notes, server = self._noted, self._member
-        status, answered, at_server = self._answer_began
+        answered = self._answered
         head = queue = connect = response = NOT_REACHED
         reused = False
         if self.request is not None:
@@ -204,9 +198,12 @@ class LoggedExchange(Exchange):
                 queue, connect = dialed - headed, got - dialed
                 if answered:
                     response = answered - got
-        if not answered and self._lease is not None:
+        at_server = 0
+        if self._lease is not None:
             at_server = len(self._lease.live)
-        status = notes.status or status
+        elif self._left is not None:
+            at_server = len(self._left.live) + 1
+        status = notes.status or self._status
         if not notes.served:
             server = notes.failed or server
         return self._line(

@@ -241,9 +241,9 @@ class ServerConnection(Protocol):
             return
         prefix, framing = exchange.response_begins(head)
         if framing.kind is LENGTH and len(body) == framing.length:
-            exchange.forward(prefix, body)
-            exchange.response_done(self, head.keep_alive)
+            exchange.response_at_once(self, prefix, body, head.keep_alive)
             return
+        exchange.body_begins()
         self._body = body_reader(head.framing, 502)
         self._options = head.options
         self._keeps_alive = head.keep_alive
@@ -265,7 +265,7 @@ class ServerConnection(Protocol):
             content = chunk(content)
             if done:
                 content += last_chunk(passed_trailers(body.trailers, self._options))
-        exchange.forward(prefix, content)
+        exchange.forward(prefix + content)
         if done:
             # Who says more than it was asked for is not to be asked again.
             exchange.response_done(self, reusable=self._keeps_alive and not rest)
