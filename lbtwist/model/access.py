@@ -137,13 +137,7 @@ listener, group, server; client, real client, request; status, received, sent; q
 connections, at_server, queued."""
 
 
-class UsualRequest(Protocol):
-    """One that is over, and is asked for what is told of it when lines are made of many."""
-
-    def told(self) -> Usual: ...
-
-
-Told = Access | UsualRequest
+Told = Access | Usual
 """What a data plane tells of one that is over."""
 
 

@@ -20,7 +20,7 @@ class Accesses:
         self.lines: list[Access] = []
 
     def over(self, record: Told) -> None:
-        self.lines.append(record if isinstance(record, Access) else access_of(record.told(), self.since()))
+        self.lines.append(record if isinstance(record, Access) else access_of(record, self.since()))
 
     @property
     def only(self) -> Access:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from lbtwist.model.access import CUTS, NOT_REACHED, Access, End, Usual, told_of
-from lbtwist.model.plane import CutBy, Ending, ListenerPolicy, Member
+from lbtwist.model.plane import CutBy, Ending, Member
 from lbtwist.model.routing import Rule
 from lbtwist.net.http.exchange import Exchange
 from lbtwist.net.http.logged_tunnel import LoggedTunnel
 from lbtwist.net.http.notes import Notes
 from lbtwist.net.http.server import ServerConnection
 from lbtwist.net.http.tunnel import Handshake, Tunnel
+from lbtwist.net.live import Ledger
 from lbtwist.net.logged import unserved
 from lbtwist.wire.request_head import RequestHead
 
@@ -26,16 +27,8 @@ _made: Callable[[type[Access], tuple[object, ...]], Access] = tuple.__new__
 class LoggedExchange(Exchange):
     """One request, told at its end to who listens to the frontend.
 
-    A request that goes the usual way pays for two notes, of its answer's head and of its end, and is kept
-    itself until it is asked for the rest.
+    A request that goes the usual way pays for one note, of what it has of its own.
     """
-
-    _policy: ListenerPolicy
-    """The listener's at the end, as what follows is of the end."""
-    _ended: float
-    _connections: int
-    _at_server: int
-    _queued: int
 
     _notes: Notes | None = None
 
@@ -145,29 +138,26 @@ class LoggedExchange(Exchange):
             if access is not None and not self._over:
                 left = self._left
                 if left is not None and self._notes is None and self.received <= SHORT:
-                    self._policy = frontend.policy
-                    self._ended = self._client.deadline.since  # it was set with the last that was sent
-                    self._connections = len(frontend.ledger.live)
-                    self._at_server = len(left.live) + 1
-                    self._queued = len(self._group.waiting)
-                    access.over(self)
+                    access.over(self._usual(left))
                 else:
                     access.over(self._record(frontend.policy.protocol))
         finally:
             Exchange.end(self, ending)
 
-    def told(self) -> Usual:
-        """UsualRequest."""
-        policy, member, request = self._policy, self._member, self.request
+    def _usual(self, left: Ledger) -> Usual:
+        """What makes a line of one that went the usual way, when lines are made of many; its server's ledger
+        has it no more."""
+        frontend, group, client = self._frontend, self._group, self._client
+        policy, member, request = frontend.policy, self._member, self.request
         assert member is not None and request is not None
         opened, sent_at = self._opened, self._sent_at
         return (
             opened,
             policy.protocol,
             policy.name,
-            self._group.name,
+            group.name,
             member.label,
-            self._client,
+            client,
             self.client_host,
             request,
             self._status,
@@ -175,10 +165,10 @@ class LoggedExchange(Exchange):
             self.sent,
             sent_at - opened,
             self._answered - sent_at,
-            self._ended - opened,
-            self._connections,
-            self._at_server,
-            self._queued,
+            client.deadline.since - opened,  # it was set with the last that was sent
+            len(frontend.ledger.live),
+            len(left.live) + 1,
+            len(group.waiting),
         )
 
     def _record(self, protocol: str) -> Access:

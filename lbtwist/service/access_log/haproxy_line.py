@@ -118,7 +118,6 @@ def _lines(records: Sequence[Told], since: float) -> Iterator[str]:
         if isinstance(record, Access):
             yield haproxy_line(record)
             continue
-        told = record.told()
         (
             began,
             _,
@@ -137,12 +136,12 @@ def _lines(records: Sequence[Told], since: float) -> Iterator[str]:
             ours,
             servers,
             queued,
-        ) = told
+        ) = record
         if (time := int((began + since) * 1000)) != last:
             last, moment = time, _moment(time)
         asked, _, line = client.written
         if asked is not request:
-            line = _asked(told)
+            line = _asked(record)
         yield (
             f"{clients[client.address,]} [{moment}] {ways[listener, group, server]}"
             f" 0/{int(queue * 1000)}/0/{int(response * 1000)}/{int(total * 1000)} {status} {sent}"

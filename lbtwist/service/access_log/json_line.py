@@ -92,7 +92,6 @@ def _lines(records: Sequence[Told], since: float) -> Iterator[str]:
         if isinstance(record, Access):
             yield json_line(record)
             continue
-        told = record.told()
         (
             began,
             protocol,
@@ -111,12 +110,12 @@ def _lines(records: Sequence[Told], since: float) -> Iterator[str]:
             connections,
             at_server,
             queued,
-        ) = told
+        ) = record
         if (time := int((began + since) * 1000)) != last:
             last, moment = time, _moment(time)
         asked, host, who = client.written
         if asked is not request or host != real_client:
-            who = _who(told)
+            who = _who(record)
         try:
             yield (
                 f'{{"time":"{moment}Z",{ways[protocol, listener, group, server]}{who}{status},'
@@ -125,7 +124,7 @@ def _lines(records: Sequence[Told], since: float) -> Iterator[str]:
                 f'"total_ms":{times[int(total * _FINE)]},{counts[connections, at_server, queued]}'
             )
         except IndexError:
-            yield json_line(access_of(told, since))
+            yield json_line(access_of(record, since))
 
 
 def _long_times(*seconds: float) -> str:

@@ -127,7 +127,7 @@ def test_a_usual_request_has_the_name_of_its_listener_then(stage: Logged) -> Non
     frontend.adopt(replace(frontend.policy, name="another"), frontend.group)
     usual = told.records[1]
     assert not isinstance(usual, Access)
-    assert usual.told()[2] == "l1"
+    assert usual[2] == "l1"
 
 
 def test_a_long_request_is_not_kept_until_it_is_told(stage: Logged) -> None:
