@@ -20,8 +20,8 @@ from prometheus_client.utils import floatToGoString
 from lbtwist.model.figures import BOUNDS, Distribution
 from lbtwist.status.families import Family, Kind, Reading
 
-AT_ONCE = 50
-"""Readings that are written without a pause: some 1 ms."""
+AT_ONCE = 20
+"""Readings that are written without a pause: some 0.4 ms."""
 
 _END = b"# EOF\n"
 _LES = tuple(floatToGoString(bound) for bound in (*BOUNDS, float("inf")))

@@ -9,8 +9,13 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import Cooperator
 
-STEP = 0.003
-"""Seconds that a step may take, but for its last piece."""
+STEP = 0.0005
+"""Seconds that a first step may take, but for its last piece; nobody notices a work of some milliseconds."""
+MORE = 1.05
+"""So many times as long may each further step be, up to LONGEST: between two, a busy reactor is away for some
+20 ms, and long work has to come to its end."""
+LONGEST = 0.003
+"""Seconds."""
 
 
 class Slices:
@@ -29,9 +34,11 @@ class Slices:
         return running.whenDone().addCallback(lambda _: b"".join(got))
 
     def _steps(self, pieces: Iterator[bytes], got: list[bytes]) -> Iterator[None]:
-        until = self._seconds() + STEP
+        step = STEP
+        until = self._seconds() + step
         for piece in pieces:
             got.append(piece)
             if self._seconds() >= until:
                 yield
-                until = self._seconds() + STEP
+                step = min(step * MORE, LONGEST)
+                until = self._seconds() + step

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from twisted.internet.task import Clock
 
-from lbtwist.status.slices import STEP, Slices
+from lbtwist.status.slices import LONGEST, STEP, Slices
 
 
 class Turns(Clock):
@@ -42,16 +42,21 @@ def begin(clock: Turns, work: Work) -> list[bytes]:
     return got
 
 
-def test_no_step_takes_longer_than_it_may_but_for_its_last_piece() -> None:
-    clock, work = Turns(), Work(STEP / 2.5, 30)
+def test_steps_are_short_at_first_and_never_longer_than_they_may_be_but_for_their_last_piece() -> None:
+    piece = STEP / 2.5
+    clock, work = Turns(), Work(piece, 2000)
     got = begin(clock, work)
     steps = []
     while not got:
         before = work.done
         clock.turn()
         steps.append(work.done - before)
-    assert got == [b"." * 30]
-    assert steps == [*([3] * 10), 0]
+    assert got == [b"." * 2000]
+    *whole, _, _ = steps
+    assert whole[0] == 3
+    assert STEP * 5 < whole[-1] * piece < LONGEST + 2 * piece
+    assert max(whole) * piece < LONGEST + 2 * piece
+    assert sum(whole[:8]) * piece < 10 * STEP
 
 
 def test_two_take_turns() -> None:
