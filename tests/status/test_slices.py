@@ -52,11 +52,10 @@ def test_steps_are_short_at_first_and_never_longer_than_they_may_be_but_for_thei
         clock.turn()
         steps.append(work.done - before)
     assert got == [b"." * 2000]
-    *whole, _, _ = steps
-    assert whole[0] == 3
-    assert STEP * 5 < whole[-1] * piece < LONGEST + 2 * piece
-    assert max(whole) * piece < LONGEST + 2 * piece
-    assert sum(whole[:8]) * piece < 10 * STEP
+    assert steps[0] == 3
+    assert sum(steps[:8]) * piece < 12 * STEP
+    assert LONGEST - piece < max(steps) * piece < LONGEST + 2 * piece
+    assert steps.count(max(steps)) > 20
 
 
 def test_two_take_turns() -> None:
