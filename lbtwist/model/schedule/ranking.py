@@ -43,29 +43,30 @@ class Ranking(Generic[R]):
     """
 
     def __init__(self) -> None:
-        self._heap: list[Entry] = []
+        self.heap: list[Entry] = []
+        """For who changes the first one's rank alone, and counts that in `changes`."""
+        self.changes = 0
         self._limit = SLACK
-        self._changes = 0
 
     def fill(self, ranked: Iterable[R]) -> None:
         """From now on rank these and no others."""
-        self._heap = [each.enter() for each in ranked]
-        heapify(self._heap)
-        self._limit = 2 * len(self._heap) + SLACK
-        self._changes += 1
+        self.heap = [each.enter() for each in ranked]
+        heapify(self.heap)
+        self._limit = 2 * len(self.heap) + SLACK
+        self.changes += 1
 
     def fell(self, ranked: R) -> None:
         """The rank of one of those that are ranked may have become lower."""
-        self._changes += 1  # also where its entry is lower still: a walk may have put it behind others
+        self.changes += 1  # also where its entry is lower still: a walk may have put it behind others
         entry = ranked.entry
         if ranked.major < entry[0] or (ranked.major == entry[0] and ranked.minor < entry[1]):
-            heappush(self._heap, ranked.enter())
-            if len(self._heap) > self._limit:
+            heappush(self.heap, ranked.enter())
+            if len(self.heap) > self._limit:
                 self._sweep()
 
     def first(self) -> R | None:
         """The least of all; None when there is none."""
-        heap = self._heap
+        heap = self.heap
         while heap:
             entry = heap[0]
             major, minor, ranked = entry
@@ -76,7 +77,7 @@ class Ranking(Generic[R]):
             else:
                 ranked.entry = entry = (ranked.major, ranked.minor, ranked)
                 heapreplace(heap, entry)
-            self._changes += 1
+            self.changes += 1
         return None
 
     def after(self, first: R) -> Iterator[R]:
@@ -86,13 +87,13 @@ class Ranking(Generic[R]):
         """
         seen = {first.member.number}
         changes = -1
-        while changes != self._changes:
-            changes = self._changes
+        while changes != self.changes:
+            changes = self.changes
             for ranked in self._walk():
                 if ranked.member.number not in seen:
                     seen.add(ranked.member.number)
                     yield ranked
-                    if changes != self._changes:
+                    if changes != self.changes:
                         break
 
     def _walk(self) -> Iterator[R]:
@@ -100,7 +101,7 @@ class Ranking(Generic[R]):
 
         No entry is less than the one above it, so only those below what was seen can be next.
         """
-        heap = self._heap
+        heap = self.heap
         ahead = [(entry, place) for place, entry in enumerate(heap[:1])]
         while ahead:
             entry, place = heappop(ahead)
@@ -115,5 +116,5 @@ class Ranking(Generic[R]):
 
     def _sweep(self) -> None:
         """Drop the entries that others have taken the place of."""
-        self._heap = [entry for entry in self._heap if entry[2].entry is entry]
-        heapify(self._heap)
+        self.heap = [entry for entry in self.heap if entry[2].entry is entry]
+        heapify(self.heap)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from heapq import heapreplace
 
 from zope.interface import implementer
 
@@ -48,12 +49,21 @@ class WeightedRoundRobin(Uncounted):
         self._ranking.fill(self._turns.values())
 
     def choose(self, client: str) -> Member | None:
-        """Whose turn is next."""
-        if (first := self._ranking.first()) is None:
-            return None
-        self._time = major = first.major
-        first.major = major + first.stride
-        return first.member
+        """Whose turn is next, found and moved on in one go."""
+        ranking = self._ranking
+        heap = ranking.heap
+        while heap:
+            entry = heap[0]
+            major, minor, turn = entry
+            if turn.entry is entry and turn.major == major and turn.minor == minor:
+                self._time = major
+                turn.major = major = major + turn.stride  # type: ignore[attr-defined]  # all are turns
+                turn.entry = entry = (major, minor, turn)
+                heapreplace(heap, entry)
+                ranking.changes += 1
+                return turn.member
+            ranking.first()
+        return None
 
     def order(self, client: str) -> Iterator[Member]:
         """Members in order of their turns.

@@ -66,8 +66,11 @@ class Download(Upload):
             and (not self._client.ended or self._client.may_stay)
             and not frontend.leaving
         )
-        self._client.deadline.since = now = frontend.seconds()
-        self._count_response(head.status, now)
+        self._client.deadline.since = self._answered = frontend.seconds()
+        self._status = status = head.status
+        at = status // 100 - 1
+        self._group.counts.responses.by_class[at] += 1
+        frontend.responses.by_class[at] += 1
         name, date = frontend.policy.proxy_name, b"" if b"date" in head.known else frontend.date
         set_cookie = self._set_cookie() if self._group.rotation.cookie else b""
         assert self._server is not None
@@ -122,13 +125,6 @@ class Download(Upload):
     def _part_with(self, server: ServerConnection, reusable: bool) -> None:
         """Its server has nothing more to do for it."""
         raise NotImplementedError
-
-    def _count_response(self, status: int, now: float) -> None:
-        """The final head has come."""
-        self._status, self._answered = status, now
-        at = status // 100 - 1
-        self._group.counts.responses.by_class[at] += 1
-        self._frontend.responses.by_class[at] += 1
 
     def _write(self, out: bytes) -> None:
         self.sent += len(out)

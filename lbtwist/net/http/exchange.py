@@ -102,9 +102,11 @@ class Exchange(Download):
         if not is_answered(request, head):
             self.server_broke("a 101 that does not answer the request")
             return
-        self._count_response(head.status, self._frontend.seconds())
-        self.body_begins()
         policy, frontend = self._frontend.policy, self._frontend
+        self._status, self._answered = head.status, frontend.seconds()
+        self._group.counts.responses.count(head.status)
+        frontend.responses.count(head.status)
+        self.body_begins()
         name, date, set_cookie = policy.proxy_name, frontend.date, self._set_cookie()
         self.begun = True
         self._write(onward_response(head, request.version, name, date, True, set_cookie, request.upgrade))

@@ -87,7 +87,7 @@ def test_what_was_replaced_takes_no_room_for_ever() -> None:
     for rank in range(999, 0, -1):
         ranked[0].major = rank
         ranking.fell(ranked[0])
-        assert len(ranking._heap) <= 2 * 3 + SLACK
+        assert len(ranking.heap) <= 2 * 3 + SLACK
     assert in_order(ranking) == [2, 0, 1]
 
 
@@ -163,4 +163,4 @@ def test_what_has_not_fallen_takes_no_room() -> None:
     ranking.fell(ranked[1])
     ranked[1].minor = 0
     ranking.fell(ranked[1])
-    assert len(ranking._heap) == 2
+    assert len(ranking.heap) == 2
