@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from twisted.internet.interfaces import IProtocol
 
 from lbtwist.model.plane import Ending, Member
+from lbtwist.model.routing import Rule
 from lbtwist.net.dispatch import Dispatch
 from lbtwist.net.http.frontend import HttpFrontend
 from lbtwist.net.http.server import ServerConnection
 from lbtwist.net.live import ILive, Ledger
-from lbtwist.net.rotation import GroupRotation
 from lbtwist.wire.cookie import cookie, tying_cookie
 from lbtwist.wire.proxy_ends import Ends
 from lbtwist.wire.request_head import RequestHead
@@ -76,10 +76,18 @@ class Assignment:
         """IDispatched."""
         raise NotImplementedError
 
-    def _go_to(self, group: GroupRotation, request: RequestHead) -> None:
-        """Have a server of `group` chosen for it."""
+    def start(self, request: RequestHead) -> None:
+        """Its head has come: to a server, or answered by a rule."""
+        self.request = request
+        frontend = self._frontend
+        group = frontend.group
+        if frontend.policy.rules and (rule := frontend.rule_for(request)):
+            if not rule.group:
+                self._go_by(rule, request)
+                return
+            group = frontend.means.group_of(rule.group)
         self._group = group
-        if self._frontend.trusted is not None:
+        if frontend.trusted is not None:
             self.client_host = self._client.host_of(request)
         if group.plain:
             member = group.choose(self.client_host)
@@ -96,6 +104,10 @@ class Assignment:
             group.tie(self.client_host, member.number)
         self._tried = (member.number,)
         self._reused(server, member)
+
+    def _go_by(self, rule: Rule, request: RequestHead) -> None:
+        """`rule` says what it is answered."""
+        raise NotImplementedError
 
     def _go_on(self, first: Member | None = None) -> None:
         frontend = self._frontend

@@ -36,7 +36,8 @@ class Caller(Protocol):
         """Writes its requests for servers."""
         self._frontend = frontend
         self._peer = peer
-        self._hop: Hop | None = None
+        self.hop: Hop | None = None
+        """How servers are told of it, where its requests have an authority of their own."""
 
     @property
     def address(self) -> str:
@@ -59,9 +60,9 @@ class Caller(Protocol):
 
     def hop_of(self, request: RequestHead) -> Hop:
         """How a server is told of this connection."""
-        hop = self._hop
+        hop = self.hop
         if hop is None:
-            hop = self._hop = self._frontend.hop(self.host, self.transport)
+            hop = self.hop = self._frontend.hop(self.host, self.transport)
         if request.authority:
             return hop
         return replace(hop, authority=shown(self.transport.getHost()).encode())

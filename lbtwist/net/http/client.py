@@ -166,7 +166,7 @@ class ClientConnection(Parting):
 
     def watch_idle(self) -> None:
         """Guest."""
-        self._hop = None  # it may be trusted no more, or we have another name
+        self.hop = None  # it may be trusted no more, or we have another name
         if self.deadline.expires == self._idle:
             self.deadline.shift(self._frontend.patience)
         elif self.deadline.expires == self._stalled:

@@ -36,18 +36,6 @@ class Exchange(Download):
     def head_came_in_pieces(self) -> None:
         """It is whole just now; what that took is for the access log alone."""
 
-    def start(self, request: RequestHead) -> None:
-        """Its head has come: to a server, or answered by a rule."""
-        self.request = request
-        frontend = self._frontend
-        rule = frontend.rule_for(request) if frontend.policy.rules else None
-        if rule is None:
-            self._go_to(frontend.group, request)
-        elif rule.group:
-            self._go_to(frontend.means.group_of(rule.group), request)
-        else:
-            self._go_by(rule, request)
-
     def reuse(self, member: Member) -> bool:
         """IDispatched."""
         server = self._idle_connection(member)

@@ -217,7 +217,10 @@ class ServerConnection(Protocol):
         if self._buffer:
             data = self._buffer + data
         while True:
-            begin, body = _parted(data) if len(data) >= LONG else (data, b"")
+            begin: bytes = data
+            body: bytes | memoryview = b""
+            if len(data) >= LONG:
+                begin, body = _parted(data)
             try:
                 parsed = self._heads.parse(begin, request.method, request.upgrade)
             except BadMessage as bad:

@@ -32,8 +32,11 @@ class Upload(Assignment):
         request = self.request
         assert request is not None
         rotation = self._group.rotation
-        hop = self._client.hop_of(request)
-        head = self._client.onward.write(request, hop, rotation.cookie, not rotation.keepalive)
+        client = self._client
+        hop = client.hop
+        if hop is None or not request.authority:
+            hop = client.hop_of(request)
+        head = client.onward.write(request, hop, rotation.cookie, not rotation.keepalive)
         if request.framing.is_empty:
             self._sent_whole = True
             server.transport.write(head)
