@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from prometheus_client import GCCollector, PlatformCollector, ProcessCollector
+from prometheus_client import GCCollector, PlatformCollector
 from prometheus_client.core import Metric
 from prometheus_client.registry import CollectorRegistry
+
+from lbtwist.status.process_collector import ProcessCollector
 
 NAMES = (
     "process_virtual_memory_bytes",
@@ -22,11 +24,12 @@ NAMES = (
 
 
 class ProcessMetrics:
-    """Reads them. That blocks for as long as it takes to list the open descriptors: for a thread."""
+    """Reads them. Where the kernel is older than 6.2 that takes as long as to list all descriptors: for a
+    thread."""
 
     def __init__(self) -> None:
         registry = CollectorRegistry()
-        ProcessCollector(registry=registry)
+        registry.register(ProcessCollector())
         GCCollector(registry=registry)
         PlatformCollector(registry=registry)
         self._registry = registry
