@@ -23,11 +23,13 @@ from lbtwist.model.config.schema import Document
 
 HELD = 5_000
 SECONDS = 1.0
-WINDOWS = 7
+WINDOWS = 5
 """So many times that, one after the other on the same connections: p99.9 is the median of theirs, for one
 alone tells of nothing but a pause of the whole machine, where there was any."""
-CUT = 2.0
+CUT = 1.5
 """Seconds in which connections are cut, once."""
+CUTS = 3
+"""So many times that, with new connections each time: p99.9 is the median of theirs."""
 PERCENT = 99.9
 YARDSTICK = "haproxy"
 BATCH = 1_000
@@ -68,7 +70,7 @@ class Tail:
 
         rest = setting.each(at_rest)
         others = {name: value for name, value in rest.items() if name != US}
-        shut = setting.each(partial(_shut_down, setting, rate), among=(YARDSTICK,))
+        shut = setting.each(_repeated(partial(_shut_down, setting, rate)), among=(YARDSTICK,))
         figures = [
             Figure("rate", "per second", {US: rate}),
             Figure("CPU for a request at rest", "µs", costs),
@@ -77,9 +79,14 @@ class Tail:
         for what, disturb in DISTURBANCES.items():
             ours = setting.each(partial(_disturbed, setting, rate, disturb), among=(US,))
             figures.append(Figure(f"{what} (others at rest)", "ms", {**ours, **others}, limit))
-        ours = setting.each(partial(_disturbed, setting, rate, _drain, windows=1, seconds=CUT), among=(US,))
+        cut = _repeated(partial(_disturbed, setting, rate, _drain, windows=1, seconds=CUT))
+        ours = setting.each(cut, among=(US,))
         figures.append(Figure(f"during a cut of {BATCH:,}", "ms", {**ours, **shut}, limit))
         return Measured(self.name, self.title, figures)
+
+
+def _repeated(measure: Callable[[str], float]) -> Callable[[str], float]:
+    return lambda name: median(measure(name) for _ in range(CUTS))
 
 
 def half(setting: Setting) -> float:
