@@ -10,6 +10,7 @@ from lbtwist.model.config import Config, Part, parse_parts, plain, warnings
 from lbtwist.wire.client_hello import MAX_HELLO, BadHello, HelloReader
 from lbtwist.wire.forwarded import client_address
 from lbtwist.wire.frames import FrameReader
+from lbtwist.wire.handshake_size import HandshakeSize, HelloTooLarge
 from lbtwist.wire.proxy_binary import MAX_BINARY
 from lbtwist.wire.proxy_header import proxy_header, read_proxy_header
 from lbtwist.wire.target import parse_host, parse_target
@@ -83,6 +84,22 @@ def _hello(pieces: Pieces) -> object:
             return found
         assert before <= MAX_HELLO
     return None
+
+
+def handshake_size(data: bytes) -> None:
+    """What a client sends is measured alike however it is cut, and next to none of it is held."""
+    outcomes = {_measured(pieces) for pieces in cuttings(data)}
+    assert len(outcomes) == 1, outcomes
+
+
+def _measured(pieces: Pieces) -> object:
+    size = HandshakeSize()
+    for piece in pieces:
+        try:
+            size.feed(piece)
+        except HelloTooLarge:
+            return "refused"
+    return size.received
 
 
 def generation(data: bytes) -> None:

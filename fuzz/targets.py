@@ -25,6 +25,7 @@ TARGETS: Mapping[str, Callable[[bytes], None]] = {
         others.target,
         others.proxy,
         others.client_hello,
+        others.handshake_size,
         others.generation,
         others.configuration,
     )
