@@ -80,18 +80,7 @@ def response(gathered: Gathered) -> ResponseHead:
     assert 200 <= status <= 599
     assert status not in (204, 304)
     keep = keeps_alive(version, options)
-    return ResponseHead(
-        version,
-        status,
-        b"OK",
-        framing,
-        framing.length,
-        keep,
-        options,
-        lines,
-        known,
-        plain,
-    )
+    return ResponseHead(version, status, b"OK", framing, framing.length, keep, options, lines, known, plain)
 
 
 def lets_through(data: bytes) -> bool:

@@ -118,6 +118,10 @@ class Access(NamedTuple):
         return self.protocol not in ("tcp", "tls")
 
 
+made: Callable[[type[Access], tuple[object, ...]], Access] = tuple.__new__
+"""Of the values in the order of the fields, in half the time of the constructor that takes them by name."""
+
+
 class Asker(Protocol):
     """A client's connection, which asks again and again."""
 

@@ -35,18 +35,15 @@ class IdleConnections:
         waiting = self._by_member.get(number)
         if not waiting:
             return None
-        taken = waiting[-1]
-        if taken.owner is not owner:
-            own = [each for each in waiting if each.owner is owner]
-            if not own:
+        place = len(waiting) - 1
+        while waiting[place].owner is not owner:
+            if not place:
                 return None
-            taken = own[-1]
+            place -= 1
+        taken = waiting[place]
         if taken.used < since:
             return None
-        if taken is waiting[-1]:
-            del waiting[-1]
-        else:
-            waiting.remove(taken)
+        del waiting[place]
         self._budget.spare.pop(taken, None)
         return taken
 

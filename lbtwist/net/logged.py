@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from twisted.internet.interfaces import IAddress
 
 from lbtwist.interfaces import IAccessObserver
-from lbtwist.model.access import CUTS, NOT_REACHED, Access, End
+from lbtwist.model.access import CUTS, NOT_REACHED, Access, End, made
 from lbtwist.model.plane import CutBy, Member
 from lbtwist.net.dialing import TIMED_OUT
 from lbtwist.net.end import End as RelayEnd
@@ -15,8 +13,6 @@ from lbtwist.net.frontend import Frontend
 from lbtwist.net.relay import UNUSED, Relay
 from lbtwist.net.rotation import GroupRotation
 from lbtwist.net.sockaddr import host_of, shown
-
-_made: Callable[[type[Access], tuple[object, ...]], Access] = tuple.__new__
 
 
 class LoggedRelay(Relay):
@@ -89,8 +85,7 @@ class LoggedRelay(Relay):
         frontend, member, opened = self._frontend, self._member, self._opened
         now = frontend.seconds()
         last = member or self._last
-        # In the order of the fields, and past a constructor that takes them by name: half the time.
-        return _made(
+        return made(
             Access,
             (
                 frontend.means.wall() - (now - opened),

@@ -65,6 +65,7 @@ class GroupRotation:
         self._cooperator = Cooperator(scheduler=lambda call: clock.callLater(0, call))
         self._scheduler = make_scheduler(self.rotation.scheduler)
         self.choose = chooser(self._scheduler)
+        """The scheduler's first choice for a client's address: the group's, too, while that is `plain`."""
         self._members: dict[int, Member] = {}
         self.plain = True
         """Who is first is the scheduler's word alone: no limits, no persistence."""

@@ -4,9 +4,8 @@ and 4."""
 from __future__ import annotations
 
 from lbtwist.errors import LBError
+from lbtwist.wire.client_hello import MAX_HELLO
 
-MAX_HELLO = 16 * 1024
-"""Bytes of a ClientHello: OpenSSL would take 128 KiB of memory for one that says it will be so long."""
 MAX_HANDSHAKE = 64 * 1024
 """Bytes of all, which a chain of client certificates is the most of."""
 _RECORD_HEAD, _MESSAGE_HEAD = 5, 4
@@ -16,7 +15,7 @@ _FINISHED = 64
 
 
 class HelloTooLarge(LBError):
-    """A ClientHello that says it will be longer than MAX_HELLO."""
+    """A ClientHello that says it will be longer than MAX_HELLO; OpenSSL would take up to 128 KiB."""
 
 
 class HandshakeSize:

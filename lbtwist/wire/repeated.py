@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Generic, TypeVar, TypeVarTuple, Unpack
+from typing import Generic, TypeVar, TypeVarTuple
 
 LONGEST = 2 * 1024
 """Bytes of a head that is kept for the next time; what repeats is short, and every connection keeps one."""
@@ -20,7 +20,7 @@ class Repeated(Generic[_Head, *_Others]):
 
     __slots__ = ("_alone", "_asked", "_parse", "_raw")
 
-    def __init__(self, parse: Callable[[bytes, Unpack[_Others]], tuple[_Head, bytes] | None]) -> None:
+    def __init__(self, parse: Callable[[bytes, *_Others], tuple[_Head, bytes] | None]) -> None:
         self._parse = parse
         self._raw = b""
         self._asked: object = None
@@ -47,7 +47,7 @@ class Rewritten(Generic[_Head, *_Others]):
 
     __slots__ = ("_head", "_others", "_write", "_written")
 
-    def __init__(self, write: Callable[[_Head, Unpack[_Others]], bytes]) -> None:
+    def __init__(self, write: Callable[[_Head, *_Others], bytes]) -> None:
         self._write = write
         self._head: _Head | None = None
         self._others: object = None

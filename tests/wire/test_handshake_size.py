@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lbtwist.wire.handshake_size import MAX_HELLO, HandshakeSize, HelloTooLarge
+from lbtwist.wire.client_hello import MAX_HELLO
+from lbtwist.wire.handshake_size import HandshakeSize, HelloTooLarge
 from tests.wire.hellos import hello, of_openssl, records
 
 CHANGE, WARNING, SECRET = b"\x14\3\3\0\1\1", b"\x15\3\3\0\2\1\x5a", b"\x17\3\3\0\4abcd"

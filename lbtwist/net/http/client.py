@@ -132,10 +132,10 @@ class ClientConnection(Parting):
             self.moves()
             return
         exchange, self._exchange = self._exchange, None
-        assert exchange is not None
+        assert exchange is not None and exchange.request is not None
         if keep:
             self._next(now)
-        elif self._body is not None or self._buffer or (exchange.request and exchange.request.keep_alive):
+        elif exchange.request.keep_alive or self._body is not None or self._buffer:
             self._linger()  # the client may be sending still
         else:
             self._close()
