@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from lbtwist.errors import BadMessage
 from lbtwist.wire.connection import NO_OPTIONS, connection_options, keeps_alive
@@ -40,7 +40,8 @@ _NONE: Sequence[bytes] = ()
 _NOTHING_YET = (b"", b"\r")
 
 
-class RequestHead(NamedTuple):
+@dataclass(slots=True)
+class RequestHead:
     """A request without its body. Names and values are those that were received."""
 
     method: bytes

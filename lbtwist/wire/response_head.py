@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from lbtwist.errors import BadMessage
 from lbtwist.wire.connection import NO_OPTIONS, connection_options, keeps_alive
@@ -21,7 +21,8 @@ _START = b"HTTP/1."
 _UNDERSTOOD = understood(HOP_BY_HOP | FRAMING | {b"via", b"date", b"trailer"})
 
 
-class ResponseHead(NamedTuple):
+@dataclass(slots=True)
+class ResponseHead:
     """A response without its body. Names and values are those that were received."""
 
     version: bytes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lbtwist.model.access import CUTS, NOT_REACHED, Access, End, Usual, made, told_of
+from lbtwist.model.access import CUTS, NOT_REACHED, Access, End, Usual, made
 from lbtwist.model.plane import CutBy, Ending, Member
 from lbtwist.model.routing import Rule
 from lbtwist.net.http.exchange import Exchange
@@ -18,7 +18,6 @@ from lbtwist.wire.request_head import RequestHead
 
 TIMEOUT = 408
 DONE, RULE = End.DONE, End.RULE
-NOTHING = (b"", b"", b"", b"")
 SHORT = 4 * 1024
 """Bytes of a request that may be kept until lines are made of many."""
 
@@ -214,7 +213,9 @@ class LoggedExchange(Exchange):
     ) -> Access:
         frontend, request, group, tried = self._frontend, self.request, self._group, self._tried
         total = frontend.seconds() - self._opened
-        method, host, target, version = NOTHING if request is None else told_of(request)
+        method = host = target = version = b""
+        if request is not None:
+            method, host, target, version = request.method, request.host, request.target, request.version
         return made(
             Access,
             (

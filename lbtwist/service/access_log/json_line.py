@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from json.encoder import encode_basestring_ascii as quoted
 
-from lbtwist.model.access import NOT_REACHED, Access, Told, Usual, access_of, told_of
+from lbtwist.model.access import NOT_REACHED, Access, Told, Usual, access_of
 from lbtwist.service.access_log.remembered import REMEMBERED, Remembered
 
 MAX_TARGET = 2048
@@ -195,7 +195,7 @@ _USUAL_COUNTS = Remembered(_usual_counts)
 def _who(told: Usual) -> str:
     """From the client to the status, which stays the same while a client asks the same."""
     _, protocol, listener, group, server, client, real_client, asked, *_ = told
-    method, host, target, version = told_of(asked)
+    method, host, target, version = asked.method, asked.host, asked.target, asked.version
     try:
         _, request, answer = remembered[protocol, listener, group, server, method, host, version]
     except KeyError:
