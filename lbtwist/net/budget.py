@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from heapq import nsmallest
 from typing import Any, Protocol
+from weakref import WeakSet
 
 from twisted.logger import Logger
 
 UNLIMITED = sys.maxsize
 SLACK = 32
-"""One in so many has to leave before new ones are accepted again."""
+"""One in so many has to leave before new ones are accepted again; and one idle connection in so many goes
+when any has to, for all are looked at to find those that have waited longest."""
 SAID_FOR = 60.0
 """Seconds in which the same is not said again: one that is full may be so many times a second."""
 
@@ -28,6 +31,9 @@ class Admitting(Protocol):
 
 class Pool(Protocol):
     """Keeps servers' connections that have no request."""
+
+    def waiting(self) -> Iterator[tuple[float, int, Any]]:
+        """Each: since when, for which member, and itself."""
 
     def give_up(self, number: int, connection: Any) -> None:
         """Close one to member `number`: another connection needs its descriptor."""
@@ -53,8 +59,10 @@ class Budget:
         self.clients = 0
         self.busy = 0
         """Connections to servers, made or being made."""
-        self.spare: dict[object, tuple[Pool, int]] = {}
-        """The idle ones, the one that has waited longest first: who keeps each, and for which member."""
+        self.spare = 0
+        """Idle ones."""
+        self.pools: WeakSet[Pool] = WeakSet()
+        """Where those are."""
         self._seconds = seconds
         self._reason = ""
         self._said_at: float | None = None
@@ -103,8 +111,13 @@ class Budget:
 
     def make_room(self) -> None:
         """A descriptor more is in use: idle connections have to go where that is too much."""
-        while self.spare and self.clients + self.busy + len(self.spare) > self.room:
-            connection, (pool, number) = next(iter(self.spare.items()))
+        if self.spare and self.clients + self.busy + self.spare > self.room:
+            self._give_up(self.clients + self.busy + self.spare - self.room)
+
+    def _give_up(self, too_many: int) -> None:
+        waiting = ((*each, pool) for pool in self.pools for each in pool.waiting())
+        count = max(too_many, self.spare // SLACK)
+        for _, number, connection, pool in nsmallest(count, waiting, key=lambda each: each[0]):
             pool.give_up(number, connection)
 
     def _weigh(self) -> None:

@@ -26,10 +26,10 @@ class Door:
 class Kept:
     """A server's connection without a request."""
 
-    used = 1.0
     owner = None
 
-    def __init__(self) -> None:
+    def __init__(self, used: float = 1.0) -> None:
+        self.used = used
         self.dismissed = False
 
     def dismiss(self) -> None:
@@ -115,7 +115,7 @@ class Says:
 def test_idle_connections_are_given_up_first_the_one_that_waits_longest_before_the_others() -> None:
     budget, _ = allowed(10, room=4)
     pools = IdleConnections(budget), IdleConnections(budget)
-    first, second, third = Kept(), Kept(), Kept()
+    first, second, third = Kept(1.0), Kept(2.0), Kept(3.0)
     pools[0].put(1, first, 10)
     pools[1].put(1, second, 10)
     pools[0].put(2, third, 10)
@@ -128,16 +128,34 @@ def test_idle_connections_are_given_up_first_the_one_that_waits_longest_before_t
     budget.enter()
     assert (second.dismissed, third.dismissed) == (True, False)
     assert pools[0].take(2, 0.0) is third
-    assert budget.spare == {}
+    assert budget.spare == 0
 
 
 def test_less_room_is_made_by_giving_up_idle_connections() -> None:
     budget, _ = allowed(10, room=3)
-    pool, kept = IdleConnections(budget), [Kept(), Kept(), Kept()]
+    pool, kept = IdleConnections(budget), [Kept(1.0), Kept(2.0), Kept(3.0)]
     for connection in kept:
         pool.put(1, connection, 10)
     budget.allow(10, 2, "")
     assert [each.dismissed for each in kept] == [True, False, False]
+
+
+def test_of_many_idle_connections_some_more_are_given_up_than_must_be() -> None:
+    budget, _ = allowed(1000, room=99)
+    pool, kept = IdleConnections(budget), [Kept(float(used)) for used in range(99)]
+    for number, connection in enumerate(kept):
+        pool.put(number, connection, 10)
+    budget.enter()
+    assert [each.dismissed for each in kept] == [True] * 3 + [False] * 96
+    assert budget.spare == 96
+
+
+def test_a_group_that_is_gone_keeps_nothing() -> None:
+    budget, _ = allowed(10)
+    pool = IdleConnections(budget)
+    assert list(budget.pools) == [pool]
+    del pool
+    assert list(budget.pools) == []
 
 
 @pytest.mark.parametrize("ends", ["removed", "retained", "over the limit"])
@@ -149,7 +167,7 @@ def test_what_is_kept_no_more_is_not_counted(ends: str) -> None:
         pool.remove(1, kept)
     elif ends == "retained":
         pool.retain({2})
-    assert budget.spare == {}
+    assert budget.spare == 0
 
 
 def test_tcp_clients_count_until_both_sides_are_closed() -> None:
@@ -181,14 +199,14 @@ def test_http_clients_count_with_a_request_and_without() -> None:
     (server,) = bench.accepted[1]
     server.transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
     bench.settle()
-    assert (budget.clients, budget.busy, len(budget.spare)) == (1, 0, 1)
+    assert (budget.clients, budget.busy, budget.spare) == (1, 0, 1)
     refused = bench.client()
     bench.settle()
     assert budget.clients == 2  # it is told 503, and lingers
     for each in (client, refused):
         each.transport.loseConnection()
     bench.pass_time(5)
-    assert (budget.clients, len(budget.spare)) == (0, 0)
+    assert (budget.clients, budget.spare) == (0, 0)
     assert bench.timers == 0
 
 
@@ -207,8 +225,8 @@ def test_an_idle_connection_to_one_server_gives_way_to_a_new_one_to_another() ->
         if server == 1:
             end.transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
             bench.settle()
-            assert len(budget.spare) == 1
-    assert (budget.clients, budget.busy, len(budget.spare)) == (1, 1, 0)
+            assert budget.spare == 1
+    assert (budget.clients, budget.busy, budget.spare) == (1, 1, 0)
     assert "read lost" in bench.accepted[1][0].events
     client.transport.abortConnection()
     bench.settle()
