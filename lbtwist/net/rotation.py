@@ -64,6 +64,7 @@ class GroupRotation:
         self._seconds = clock.seconds
         self._cooperator = Cooperator(scheduler=lambda call: clock.callLater(0, call))
         self._scheduler = make_scheduler(self.rotation.scheduler)
+        self._counting = self._scheduler.counting
         self.choose = chooser(self._scheduler)
         """The scheduler's first choice for a client's address: the group's, too, while that is `plain`."""
         self._members: dict[int, Member] = {}
@@ -154,7 +155,7 @@ class GroupRotation:
     def take(self, member: Member) -> None:
         """A connection is being made to `member`, and keeps a place there until it is given back."""
         number = member.number
-        if self._scheduler.counting:
+        if self._counting:
             self._scheduler.taken(number)  # first: where it raises, there is nothing to be given back
         self._busy[number] = self._busy.get(number, 0) + 1
         self.budget.busy += 1
@@ -167,7 +168,7 @@ class GroupRotation:
             self._busy[number] = left
         else:
             del self._busy[number]
-        if self._scheduler.counting:
+        if self._counting:
             try:
                 self._scheduler.released(number)
             except Exception:
@@ -207,8 +208,9 @@ class GroupRotation:
 
     def _change_scheduler(self, rotation: Rotation) -> None:
         self._scheduler = self._make_scheduler(rotation.scheduler)
+        self._counting = self._scheduler.counting
         self.choose = chooser(self._scheduler)
-        if self._scheduler.counting:
+        if self._counting:
             for number, count in self._busy.items():
                 for _ in range(count):
                     self._scheduler.taken(number)

@@ -62,7 +62,8 @@ class ClientConnection(Parting):
         turn = self._turn
         if turn is HEAD:
             self._buffer = self._buffer + data if self._buffer else data
-            self._work()
+            if self._begin():
+                self._work()
         elif turn is BODY:
             exchange = self._exchange
             try:

@@ -52,7 +52,7 @@ class Exchange(Download):
         self._member = member
         self._lease = lease = self._frontend.ledger_of(member)
         lease.enter(self)
-        return ServerConnection(member, self._group, self._frontend.sweep, self, owner)
+        return ServerConnection(member, lease, self._group, self._frontend.sweep, self, owner)
 
     def no_server(self) -> None:
         """IDispatched. 502 or 504 when one was tried, else 503."""
@@ -227,7 +227,7 @@ class Exchange(Download):
 
     def _reused(self, server: ServerConnection, member: Member) -> None:
         self._member = member
-        self._lease = lease = self._frontend.ledger_of(member)
+        self._lease = lease = server.ledger
         lease.enter(self)
         server.begin(self)
         self.joined(server)

@@ -13,6 +13,7 @@ from zope.interface import implementer
 from lbtwist.errors import BadMessage
 from lbtwist.model.plane import Member
 from lbtwist.net.end import IEndTransport
+from lbtwist.net.live import Ledger
 from lbtwist.net.rotation import GroupRotation
 from lbtwist.net.sweep import Sweep
 from lbtwist.wire.body import BodyReader, body_reader, chunk, last_chunk
@@ -44,12 +45,15 @@ class ServerConnection(Protocol):
     def __init__(
         self,
         member: Member,
+        ledger: Ledger,
         group: GroupRotation,
         sweep: Sweep,
         exchange: Exchange,
         owner: ClientConnection | None = None,
     ) -> None:
-        """The server was told that it is of `owner` alone, where there is one."""
+        """`ledger` is the one of `member`. The server was told that it is of `owner` alone, where there is
+        one."""
+        self.ledger = ledger
         self.fresh = True
         """No response has ended on it yet."""
         self.answering = False
