@@ -29,9 +29,12 @@ class Repeated(Generic[_Head, *_Others]):
 
     def parse(self, data: bytes, *asked: *_Others) -> tuple[_Head, bytes] | None:
         """As the function that it was made with. Raises what that raises, and then keeps what it had."""
-        raw = self._raw
-        if asked == self._asked and data.startswith(raw):
-            return self._alone if len(data) == len(raw) else (self._alone[0], data[len(raw) :])
+        if asked == self._asked:
+            raw = self._raw
+            if data == raw:
+                return self._alone
+            if data.startswith(raw):
+                return self._alone[0], data[len(raw) :]
         parsed = self._parse(data, *asked)
         if parsed is not None and (length := len(data) - len(parsed[1])) <= LONGEST:
             # A copy, even of all: `data` lies where there was room for much more, and would split that place.

@@ -47,7 +47,7 @@ class Assignment:
         self._client = client
         self._frontend = frontend
         self._group = frontend.group
-        self._opened = frontend.seconds()
+        self._opened = self._headed_at = frontend.seconds()  # its head may be whole by now
 
     @property
     def ends(self) -> Ends:
@@ -76,6 +76,10 @@ class Assignment:
         """IDispatched."""
         raise NotImplementedError
 
+    def head_came_in_pieces(self) -> None:
+        """It is whole just now."""
+        self._headed_at = self._frontend.seconds()
+
     def start(self, request: RequestHead) -> None:
         """Its head has come: to a server, or answered by a rule."""
         self.request = request
@@ -103,7 +107,7 @@ class Assignment:
         if group.tying:
             group.tie(self.client_host, member.number)
         self._tried = (member.number,)
-        self._reused(server, member)
+        self._reused(server, member, self._headed_at)
 
     def _go_by(self, rule: Rule, request: RequestHead) -> None:
         """`rule` says what it is answered."""
@@ -120,8 +124,6 @@ class Assignment:
 
     def _idle_connection(self, member: Member) -> ServerConnection | None:
         """One to `member` that this request may go on over."""
-        if self._new_only:
-            return None
         request, group = self.request, self._group
         assert request is not None
         since = EVER if request.repeatable else self._frontend.seconds() - REPEATABLE_WITHIN
@@ -129,7 +131,7 @@ class Assignment:
         server: ServerConnection | None = group.idle.take(member.number, since, owner)
         return server
 
-    def _reused(self, server: ServerConnection, member: Member) -> None:
+    def _reused(self, server: ServerConnection, member: Member, now: float) -> None:
         """It goes on over `server`, whose member has a place for it."""
         raise NotImplementedError
 

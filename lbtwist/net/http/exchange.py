@@ -33,16 +33,13 @@ class Exchange(Download):
     def in_flight(self) -> bool:
         return True
 
-    def head_came_in_pieces(self) -> None:
-        """It is whole just now; what that took is for the access log alone."""
-
     def reuse(self, member: Member) -> bool:
         """IDispatched."""
-        server = self._idle_connection(member)
+        server = None if self._new_only else self._idle_connection(member)
         if server is None:
             return False
         self._arrived()
-        self._reused(server, member)
+        self._reused(server, member, self._frontend.seconds())
         return True
 
     def server_protocol(self, member: Member) -> ServerConnection:
@@ -225,12 +222,12 @@ class Exchange(Download):
             return "queued" if self._dispatch.waiting else "connecting"
         return "waiting" if self._sent_whole else "receiving"
 
-    def _reused(self, server: ServerConnection, member: Member) -> None:
+    def _reused(self, server: ServerConnection, member: Member, now: float) -> None:
         self._member = member
         self._lease = lease = server.ledger
         lease.enter(self)
         server.begin(self)
-        self.joined(server)
+        self.joined(server, now)
 
     def _tunnel(self, handshake: Handshake) -> Tunnel:
         return Tunnel(self._frontend, handshake)

@@ -38,7 +38,8 @@ class LoggedExchange(Exchange):
         return self._notes
 
     def head_came_in_pieces(self) -> None:
-        self._noted.headed_at = self._frontend.seconds()
+        super().head_came_in_pieces()
+        self._noted.headed_at = self._headed_at
 
     def server_protocol(self, member: Member) -> ServerConnection:
         assert self._dispatch is not None

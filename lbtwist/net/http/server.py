@@ -86,7 +86,7 @@ class ServerConnection(Protocol):
         exchange = self._exchange
         assert exchange is not None
         try:
-            exchange.joined(self)
+            exchange.joined(self, self._sweep.seconds())
         except Exception:
             self._broke(exchange)
 

@@ -26,7 +26,7 @@ class Upload(Assignment):
         """Its body is still to come, or a part of it."""
         return not (self._sent_whole or self._over)
 
-    def joined(self, server: ServerConnection) -> None:
+    def joined(self, server: ServerConnection, now: float) -> None:
         """It has its server: the request goes out."""
         self._server = server
         request = self.request
@@ -41,7 +41,7 @@ class Upload(Assignment):
             self._sent_whole = True
             server.transport.write(head)
             if not server.held:
-                self._await_response()
+                self._await_response(now)
         else:
             self._unsent = head
             self._client.stream()
@@ -73,7 +73,7 @@ class Upload(Assignment):
             self._client.deadline.since = self._frontend.seconds()
             self._client.resume()
         elif not self.begun:
-            self._await_response()
+            self._await_response(self._frontend.seconds())
 
     @property
     def _server_held(self) -> bool:
@@ -88,9 +88,8 @@ class Upload(Assignment):
         self._sent_whole = True
         assert self._server is not None
         if not (self.begun or self._server.held):
-            self._await_response()
+            self._await_response(self._frontend.seconds())
 
-    def _await_response(self) -> None:
-        frontend = self._frontend
-        self._sent_at = now = frontend.seconds()
-        self._client.deadline.watch_since(now, frontend.policy.request_timeout, self.late)
+    def _await_response(self, now: float) -> None:
+        self._sent_at = now
+        self._client.deadline.watch_since(now, self._frontend.policy.request_timeout, self.late)
