@@ -50,6 +50,8 @@ class End(Protocol):
 
     transport: IEndTransport
     peer: End
+    # In one piece of memory, not in a dictionary as well: each message looks at two of many thousands.
+    __slots__ = ("connected", "ended", "held", "lost", "peer", "received", "relay", "transport", "_seconds")
 
     def __init__(self, relay: IBetween, seconds: Callable[[], float]) -> None:
         self.relay = relay

@@ -66,8 +66,11 @@ class Poller:
     log = Logger()
 
     def __init__(self, reactor: Reactor) -> None:
-        self.watched: dict[int, Watched] = {}
-        """Whom the events of each registered descriptor go to."""
+        self._owners: list[Watched | None] = []
+        """Whom the events of each descriptor go to: where there are thousands, a list is found in memory by
+        one step, and a dictionary by three."""
+        self.registered = 0
+        """So many descriptors are."""
         self._reactor = reactor
         self._epoll = select.epoll()
         self._attached = False
@@ -77,10 +80,17 @@ class Poller:
         self._soon: deque[Callable[[], object]] = deque()
         self._turn: Any = None
 
+    def __contains__(self, fd: int) -> bool:
+        return fd < len(self._owners) and self._owners[fd] is not None
+
     def register(self, fd: int, mask: int, owner: Watched) -> None:
         """Watch `fd` for the events of `mask`; ERROR and HANGUP are always told. Raises OSError."""
         self._epoll.register(fd, mask)
-        self.watched[fd] = owner
+        owners = self._owners
+        if fd >= len(owners):
+            owners += [None] * (fd + 1 - len(owners))
+        owners[fd] = owner
+        self.registered += 1
         if not self._attached:
             self._attach()
 
@@ -90,14 +100,12 @@ class Poller:
 
     def hand_over(self, fd: int, owner: Watched) -> None:
         """The events of the registered `fd` go to `owner` from now on."""
-        self.watched[fd] = owner
+        self._owners[fd] = owner
 
     def unregister(self, fd: int) -> None:
         """Watch the registered `fd` no longer. Raises OSError."""
-        del self.watched[fd]
         self._epoll.unregister(fd)
-        if not self.watched:
-            self._detach()
+        self._forget(fd)
 
     def close(self, fd: int) -> None:
         """Close `fd`, registered or not: within a batch, when that ends.
@@ -105,13 +113,12 @@ class Poller:
         Else a new socket could get its number while events of the old one are still in the batch. A
         closed descriptor leaves the epoll by itself.
         """
-        self.watched.pop(fd, None)
+        if fd in self:
+            self._forget(fd)
         if self._in_batch:
             self._closing.append(fd)
         else:
             os.close(fd)
-        if not self.watched:
-            self._detach()
 
     def soon(self, call: Callable[[], object]) -> None:
         """Call `call` when the running batch has ended, or in the reactor's next turn outside of one.
@@ -124,7 +131,7 @@ class Poller:
 
     def close_all(self) -> None:
         """Fail whatever is registered with ConnectionAborted; their protocols hear it `soon`."""
-        for owner in list(self.watched.values()):
+        for owner in [each for each in self._owners if each is not None]:
             owner.fail(Failure(ConnectionAborted()))
 
     def stop(self) -> None:
@@ -147,7 +154,7 @@ class Poller:
     def doRead(self) -> None:
         """Serve batches until there is nothing more, at most ROUNDS of them, or of EVENTS together."""
         left = EVENTS
-        watched = self.watched
+        owners = self._owners
         poll = self._epoll.poll
         self._serving = True
         try:
@@ -157,7 +164,7 @@ class Poller:
                     break
                 self._in_batch = True
                 for fd, events in batch:
-                    owner = watched.get(fd)
+                    owner = owners[fd]
                     if owner is not None:
                         try:
                             owner.ready(events)
@@ -181,7 +188,7 @@ class Poller:
         self._attached = False
         if reason.check(ConnectionLost):
             self.stop()
-        elif self.watched:
+        elif self.registered:
             self.log.failure("the poller was dropped by the reactor, and goes on", reason)
             self._attach()
 
@@ -209,6 +216,12 @@ class Poller:
         reason = Failure()
         self.log.failure("a connection failed", reason)
         owner.fail(reason)
+
+    def _forget(self, fd: int) -> None:
+        self._owners[fd] = None
+        self.registered -= 1
+        if not self.registered:
+            self._detach()
 
     def _attach(self) -> None:
         self._attached = True

@@ -154,7 +154,7 @@ def test_number_of_a_closed_descriptor_is_not_reused_within_a_batch(
     assert newcomers[0].events == []
     assert newcomers[0].fd not in numbers
     for reader in readers:
-        if reader.fd in poller.watched:
+        if reader.fd in poller:
             reader.close()
 
 
