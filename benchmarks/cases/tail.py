@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 from itertools import count, cycle, repeat
 from statistics import median
@@ -14,9 +15,9 @@ from benchmarks.cases.many import for_haproxy, for_lbtwist
 from benchmarks.cases.setting import Setting
 from benchmarks.figures import US
 from benchmarks.ground import filled
-from benchmarks.load.steady import Steady, Tick
+from benchmarks.load.steady import Latencies, Steady, Tick
 from benchmarks.load.wrk import wrk
-from benchmarks.processes import Failed, free_ports
+from benchmarks.processes import TROUBLE, Failed, free_ports
 from benchmarks.proxies import Proxy, running
 from benchmarks.results import Figure, Limit, Measured
 from lbtwist.model.config.schema import Document
@@ -24,12 +25,13 @@ from lbtwist.model.config.schema import Document
 HELD = 5_000
 SECONDS = 1.0
 WINDOWS = 5
-"""So many times that, one after the other on the same connections: p99.9 is the median of theirs, for one
-alone tells of nothing but a pause of the whole machine, where there was any."""
+"""So many times that, on the same connections: p99.9 is the median of theirs, for one alone tells of nothing
+but a pause of the whole machine, where there was any. Ours and the yardstick's are in turn, so that what
+changes there changes both."""
 CUT = 1.5
 """Seconds in which connections are cut, once."""
 CUTS = 3
-"""So many times that, with new connections each time: p99.9 is the median of theirs."""
+"""So many times that, in turn and with new connections each time: p99.9 is the median of theirs."""
 PERCENT = 99.9
 YARDSTICK = "haproxy"
 BATCH = 1_000
@@ -60,33 +62,47 @@ class Tail:
         limit = Limit(1.5, YARDSTICK)
         costs: dict[str, float] = {}
 
-        def at_rest(name: str) -> float:
-            with running(name, setting.ground) as proxy, Steady(proxy.ports["TCP"], HELD) as load:
-                before = proxy.child.usage
-                found = [load.run(rate, SECONDS) for _ in range(WINDOWS)]
-                asked = sum(len(each.values) for each in found)
-                costs[name] = (proxy.child.usage - before).total / asked * 1e6
-                return median(each.percentile(PERCENT) for each in found)
+        def at_rest(*names: str) -> dict[str, AbstractContextManager[Window]]:
+            return {name: _at_rest(setting, rate, costs, name) for name in names if name in setting.proxies}
 
-        rest = setting.each(at_rest)
-        others = {name: value for name, value in rest.items() if name != US}
-        shut = setting.each(_repeated(partial(_shut_down, setting, rate)), among=(YARDSTICK,))
+        others = [name for name in setting.proxies if name not in (US, YARDSTICK)]
+        rest = _in_turn(setting, at_rest(US, YARDSTICK)) | _in_turn(setting, at_rest(*others))
         figures = [
             Figure("rate", "per second", {US: rate}),
-            Figure("CPU for a request at rest", "µs", costs),
+            Figure("CPU for a request at rest", "µs", dict(costs)),
             Figure("at rest", "ms", rest, limit),
         ]
         for what, disturb in DISTURBANCES.items():
-            ours = setting.each(partial(_disturbed, setting, rate, disturb), among=(US,))
-            figures.append(Figure(f"{what} (others at rest)", "ms", {**ours, **others}, limit))
-        cut = _repeated(partial(_disturbed, setting, rate, _drain, windows=1, seconds=CUT))
-        ours = setting.each(cut, among=(US,))
-        figures.append(Figure(f"during a cut of {BATCH:,}", "ms", {**ours, **shut}, limit))
+            ours = {US: _disturbed(setting, rate, disturb)}
+            found = _in_turn(setting, ours | at_rest(YARDSTICK))
+            figures.append(Figure(f"{what} (others at rest)", "ms", found, limit))
+        cuts = [setting.each(partial(_cut, setting, rate), among=(US, YARDSTICK)) for _ in range(CUTS)]
+        figures.append(Figure(f"during a cut of {BATCH:,}", "ms", _medians(cuts), limit))
         return Measured(self.name, self.title, figures)
 
 
-def _repeated(measure: Callable[[str], float]) -> Callable[[str], float]:
-    return lambda name: median(measure(name) for _ in range(CUTS))
+Window = Callable[[], Latencies]
+"""Some requests to one proxy, on connections that it holds; to be called again and again."""
+
+
+def _in_turn(setting: Setting, opened: Mapping[str, AbstractContextManager[Window]]) -> dict[str, float]:
+    """p99.9 of each that can be opened."""
+    windows: dict[str, Window] = {}
+    with contextlib.ExitStack() as stack:
+        for name, each in opened.items():
+            try:
+                windows[name] = stack.enter_context(each)
+            except TROUBLE as failure:
+                setting.failed(f"{name}: {failure}")
+        return _medians(
+            [{name: window().percentile(PERCENT) for name, window in windows.items()} for _ in range(WINDOWS)]
+        )
+
+
+def _medians(found: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Of each proxy, where it has any."""
+    names = dict.fromkeys(name for each in found for name in each)
+    return {name: median(each[name] for each in found if name in each) for name in names}
 
 
 def half(setting: Setting) -> float:
@@ -100,34 +116,52 @@ Disturbance = Callable[[Setting, Proxy, contextlib.ExitStack], Tick]
 """Made just before the load begins; what it opens is closed with the stack, after the load."""
 
 
+@contextlib.contextmanager
+def _at_rest(setting: Setting, rate: float, costs: dict[str, float], name: str) -> Iterator[Window]:
+    """`costs` has CPU in µs for a request of it, in the end."""
+    asked = 0
+    with running(name, setting.ground) as proxy, Steady(proxy.ports["TCP"], HELD) as load:
+        before = proxy.child.usage
+
+        def window() -> Latencies:
+            nonlocal asked
+            found = load.run(rate, SECONDS)
+            asked += len(found.values)
+            return found
+
+        yield window
+        costs[name] = (proxy.child.usage - before).total / asked * 1e6
+
+
+@contextlib.contextmanager
 def _disturbed(
-    setting: Setting,
-    rate: float,
-    disturb: Disturbance,
-    name: str,
-    *,
-    windows: int = WINDOWS,
-    seconds: float = SECONDS,
-) -> float:
+    setting: Setting, rate: float, disturb: Disturbance, seconds: float = SECONDS
+) -> Iterator[Window]:
     (port,) = free_ports(1)
     values = {"PROTOCOL": "tcp", "GROUP": GROUP, "SERVERS": _servers(range(PARTS), setting)}
     if metrics.KEY in Document.model_fields:
         values |= {"MORE": metrics.table(port), "STATUS": str(port)}
     with (
-        running(name, setting.ground, TEMPLATE, values) as proxy,
+        running(US, setting.ground, TEMPLATE, values) as proxy,
         Steady(proxy.ports["HTTP"], HELD) as load,
         contextlib.ExitStack() as stack,
     ):
-        found = [load.run(rate, seconds, disturb(setting, proxy, stack)) for _ in range(windows)]
-        return median(each.percentile(PERCENT) for each in found)
+        yield lambda: load.run(rate, seconds, disturb(setting, proxy, stack))
 
 
-def _shut_down(setting: Setting, rate: float, name: str) -> float:
+def _cut(setting: Setting, rate: float, name: str) -> float:
+    if name == YARDSTICK:
+        return _shut_down(setting, rate)
+    with _disturbed(setting, rate, _drain, CUT) as window:
+        return window().percentile(PERCENT)
+
+
+def _shut_down(setting: Setting, rate: float) -> float:
     """What haproxy's own cut of BATCH connections does, as long after the begin as ours. Raises Failed where
     there was none."""
     values = {"SERVERS": for_haproxy(range(PARTS), setting.ground.backend)}
     with (
-        running(name, setting.ground, "haproxy-tail.cfg", values) as proxy,
+        running(YARDSTICK, setting.ground, "haproxy-tail.cfg", values) as proxy,
         Steady(proxy.ports["TCP"], HELD) as load,
         socket.socket(socket.AF_UNIX) as admin,
     ):
