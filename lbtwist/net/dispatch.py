@@ -66,11 +66,11 @@ class Dispatch:
         "_timeout",
         "_first",
         "_order",
-        "_tried",
         "_member",
         "_dial",
-        "_dialed_at",
-        "_waiting",
+        "tried",
+        "dialed_at",
+        "waiting",
         "introduces",
     )
 
@@ -93,11 +93,14 @@ class Dispatch:
         self._timeout = timeout
         self._first = first
         self._order: Iterator[Member] | None = None
-        self._tried = tried
         self._member: Member | None = None
         self._dial: IDial | None = None
-        self._dialed_at = 0.0
-        self._waiting = False
+        self.tried = tried
+        """The registrations that were tried, the present one included."""
+        self.dialed_at = 0.0
+        """When the last server was dialled."""
+        self.waiting = False
+        """It is in the group's queue."""
         self.introduces = False
         """The server that was dialled last is told of the client before anything else."""
 
@@ -105,21 +108,6 @@ class Dispatch:
     def number(self) -> int:
         """The registration it is on its way to; 0 when to none."""
         return self._member.number if self._member else 0
-
-    @property
-    def tried(self) -> tuple[int, ...]:
-        """The registrations that were tried, the present one included."""
-        return self._tried
-
-    @property
-    def dialed_at(self) -> float:
-        """When the last server was dialled."""
-        return self._dialed_at
-
-    @property
-    def waiting(self) -> bool:
-        """It is in the group's queue."""
-        return self._waiting
 
     def next(self) -> None:
         """Connect to the next server; wait for one, or tell the client that there is none.
@@ -129,12 +117,13 @@ class Dispatch:
         try:
             member = self._next_member()
             if member is not None:
-                self._end_wait()
+                if self.waiting:
+                    self._end_wait()
                 self._connect(member)
             elif not self._may_wait:
                 self._end_wait()
                 self._give_up()
-            elif not self._waiting:
+            elif not self.waiting:
                 self._wait()
         except Exception:
             self.cancel()
@@ -142,7 +131,7 @@ class Dispatch:
 
     def redirect(self) -> None:
         """The server it is on its way to has left the rotation: another one, which is no retry (rule 9)."""
-        self._tried = self._tried[:-1]
+        self.tried = self.tried[:-1]
         self.cancel()
         self.next()
 
@@ -161,19 +150,19 @@ class Dispatch:
 
     @property
     def _may_try(self) -> bool:
-        return len(self._tried) <= self._group.rotation.retries
+        return len(self.tried) <= self._group.rotation.retries
 
     @property
     def _may_wait(self) -> bool:
         """Members that it has not tried are full; it has a place in the queue, or gets one."""
         return (
             self._may_try
-            and self._group.has_others(self._tried)
-            and (self._waiting or not self._group.queue_full)
+            and self._group.has_others(self.tried)
+            and (self.waiting or not self._group.queue_full)
         )
 
     def _next_member(self) -> Member | None:
-        if not self._tried:
+        if not self.tried:
             first, self._first = self._first, None
             return first or self._group.first(self._client.client_host, self._client.cookie)
         if not self._may_try:
@@ -186,46 +175,45 @@ class Dispatch:
 
     def _untried(self, order: Iterator[Member]) -> Member | None:
         for member in order:
-            if member.number not in self._tried:
+            if member.number not in self.tried:
                 return member
         return None
 
     def _connect(self, member: Member) -> None:
-        if self._tried:
-            self._group.counts.retries += 1
-        self._tried += (member.number,)
-        self._group.take(member)
+        group = self._group
+        if self.tried:
+            group.counts.retries += 1
+        self.tried += (member.number,)
+        group.take(member)
         if self._client.reuse(member):
-            self._group.tie(self._client.client_host, member.number)
+            group.tie(self._client.client_host, member.number)
             return
-        self._group.budget.make_room()
+        group.budget.make_room()
         self._member = member
-        self._group.under_way[self] = None
-        self._dialed_at = self._sweep.seconds()
-        trust = self._group.trust
-        dialer = self._dialer if trust is None else TLSDialer(self._dialer, trust, self._sweep)
-        first = self._introduction(self._group.rotation.send_proxy)
+        group.under_way[self] = None
+        self.dialed_at = self._sweep.seconds()
+        dialer = self._dialer if group.trust is None else TLSDialer(self._dialer, group.trust, self._sweep)
+        version = group.rotation.send_proxy
+        self.introduces = version > 0
+        first = proxy_header(version, self._client.ends) if version else b""
         self._dial = dialer.dial(member.address, self._connected, self._timeout, self._failed, first)
 
-    def _introduction(self, version: int) -> bytes:
-        self.introduces = version > 0
-        return proxy_header(version, self._client.ends) if version else b""
-
     def _wait(self) -> None:
-        self._waiting = True
+        self.waiting = True
         self._group.waiting[self] = None
         self._sweep.enter(self, self._sweep.seconds() + self._group.rotation.queue_timeout)
 
     def _end_wait(self) -> None:
-        if self._waiting:
-            self._waiting = False
+        if self.waiting:
+            self.waiting = False
             del self._group.waiting[self]
             self._sweep.leave(self)
 
     def _connected(self) -> IProtocol:
-        member = self._arrived()
-        self._group.counts.connect.observe(self._sweep.seconds() - self._dialed_at)
-        self._group.tie(self._client.client_host, member.number)
+        member, group = self._arrived(), self._group
+        group.counts.connect.observe(self._sweep.seconds() - self.dialed_at)
+        if group.tying:
+            group.tie(self._client.client_host, member.number)
         return self._client.server_protocol(member)
 
     def _failed(self, failure: DialFailure) -> None:
@@ -239,7 +227,7 @@ class Dispatch:
 
     def _give_up(self, reason: str = "") -> None:
         self._group.counts.no_server += 1
-        self._group.lacking(len(self._tried), reason)
+        self._group.lacking(len(self.tried), reason)
         self._client.no_server()
 
     def _arrived(self) -> Member:
