@@ -170,4 +170,4 @@ def target_of(address: Address) -> tuple[int, str | tuple[str, int]]:
     """The family and what connect(2) takes for `address`."""
     if address.port is None:
         return socket.AF_UNIX, address.host
-    return socket.AF_INET6 if address.is_ipv6 else socket.AF_INET, (address.host, address.port)
+    return socket.AF_INET6 if ":" in address.host else socket.AF_INET, (address.host, address.port)

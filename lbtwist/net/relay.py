@@ -134,19 +134,19 @@ class Relay(Pair):
 
     def half_closed(self, end: End) -> None:
         """As a pair; but a server that ends before it was of use is a failed connect."""
-        if end is self._server and self._unused and not self._closing:
+        if end is self._server and not self._closing and self._unused:
             self._fail_over()
         else:
-            super().half_closed(end)
+            Pair.half_closed(self, end)
 
     def lost(self, end: End, *, orderly: bool) -> None:
         """As a pair; a server that it has failed over from is of no concern any more."""
         if end is not self._client and end is not self._server:
             return
-        if end is self._server and self._unused and not self._closing:
+        if end is self._server and not self._closing and self._unused:
             self._fail_over()
         else:
-            super().lost(end, orderly=orderly)
+            Pair.lost(self, end, orderly=orderly)
 
     def cut(self, why: CutBy) -> None:
         """Close both sides (rule 5), because a deadline came or an operator said so."""
@@ -196,7 +196,7 @@ class Relay(Pair):
         self._dispatch.next()
 
     def _join(self, server: End) -> None:
-        super()._join(server)
+        Pair._join(self, server)  # half of what `super()` takes, for each connection, as above
         self._client.transport.resumeProducing()
         self.touched = self._frontend.seconds()
         early, self._early = self._early, b""

@@ -136,7 +136,7 @@ class SendingSide:
         if not self._pulling:
             self._output = SHUT
             if self._queue is None:
-                self._emptied()
+                self._poller.soon(self._shut)
 
     def registerProducer(self, producer: IProducer, streaming: bool) -> None:
         """Have `producer` write here at this connection's pace. Raises RuntimeError when there is one."""

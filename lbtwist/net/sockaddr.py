@@ -35,10 +35,17 @@ def address_of(sockaddr: Any) -> SocketAddress:
         return UNIXAddress(sockaddr or None)
     host = sockaddr[0]
     if len(sockaddr) == 2:
-        return IPv4Address("TCP", host, sockaddr[1])
+        return _ipv4(host, sockaddr[1])
     if host.startswith(MAPPED) and "." in host:
-        return IPv4Address("TCP", host.removeprefix(MAPPED), sockaddr[1])
+        return _ipv4(host.removeprefix(MAPPED), sockaddr[1])
     return IPv6Address("TCP", *sockaddr)
+
+
+def _ipv4(host: str, port: int) -> IPv4Address:
+    """Without the constructor, which judges "TCP" for each connection."""
+    address = IPv4Address.__new__(IPv4Address)
+    address.type, address.host, address.port = "TCP", host, port
+    return address
 
 
 def told_of(address: Address) -> SocketAddress:

@@ -104,7 +104,8 @@ class SocketTransport(SendingSide):
             protocol.makeConnection(self)
         except Exception:
             self._broke()
-        self._watch()
+        if self._reading or self._mask > 0:
+            self._watch()
 
     @property
     def connected(self) -> bool:
@@ -142,12 +143,12 @@ class SocketTransport(SendingSide):
         if self._reason:
             return
         self.disconnecting = True
+        if self._queue is None and not self._pulling:
+            self._end(DONE)
+            return
         self._reading = False
         if not self._pulling:
             self._output = SHUT
-            if self._queue is None:
-                self._end(DONE)
-                return
         self._watch()
 
     def abortConnection(self) -> None:
@@ -271,7 +272,8 @@ class SocketTransport(SendingSide):
             self._end(DONE)
         else:
             half_closeable.readConnectionLost()
-            self._poller.soon(self._watch)  # the other end comes in the same batch, often, and a close
+            if self._reason is None:
+                self._poller.soon(self._watch)  # the other end comes in the same batch, often, and a close
 
     def _rest(self) -> None:
         """Both directions are shut, and epoll would say so for ever: leave it.
@@ -349,9 +351,12 @@ class SocketTransport(SendingSide):
             self._poller.soon(self._finish)
 
     def _finish(self) -> None:
-        reason = self._reason
+        reason, fd = self._reason, self._fd
         assert reason is not None
-        self._close(reason)
+        self._fd = -1
+        if reason is not DONE or not self._ended:
+            _break_off(fd, reason)
+        self._poller.close(fd)
         producer, self._producer = self._producer, None
         if producer is not None:
             self._guard(producer.stopProducing)
@@ -359,11 +364,10 @@ class SocketTransport(SendingSide):
         del self.protocol  # the two would keep each other until the next collection
         protocol.connectionLost(reason)
 
-    def _close(self, reason: Failure) -> None:
-        fd, self._fd = self._fd, -1
-        if reason is DONE:
-            if not self._ended:
-                drop_input(fd)
-        elif reason is not LOST:
-            lent(fd, reset_on_close)
-        self._poller.close(fd)
+
+def _break_off(fd: int, reason: Failure) -> None:
+    """Before a close that does not follow the peer's end."""
+    if reason is DONE:
+        drop_input(fd)
+    elif reason is not LOST:
+        lent(fd, reset_on_close)
