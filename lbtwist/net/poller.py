@@ -22,6 +22,8 @@ READABLE: int = select.EPOLLIN
 WRITABLE: int = select.EPOLLOUT
 ERROR: int = select.EPOLLERR
 HANGUP: int = select.EPOLLHUP
+ENDED: int = select.EPOLLRDHUP
+"""The peer has shut its sending side down; what it sent before may be unread."""
 
 ROUNDS = 16
 """Batches served before the reactor has its turn: its timers and consoles must not starve."""

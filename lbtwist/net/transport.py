@@ -19,7 +19,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from lbtwist.net.poller import ERROR, HANGUP, READABLE, WRITABLE, Poller
+from lbtwist.net.poller import ENDED, ERROR, HANGUP, READABLE, WRITABLE, Poller
 from lbtwist.net.sending import SHUT, SendingSide, half_closeable_of
 from lbtwist.net.sockaddr import SocketAddress, address_of, drop_input, lent, reset_on_close
 
@@ -39,6 +39,7 @@ DONE = Failure(ConnectionDone())
 LOST = Failure(ConnectionLost())
 ABORTED = Failure(ConnectionAborted())
 
+INPUT = READABLE | ENDED
 UNREGISTERED = -1
 """Instead of a mask: the descriptor is not in the epoll."""
 
@@ -199,12 +200,12 @@ class SocketTransport(SendingSide):
         """The poller's call: `events` are hints, and reading tells what there is."""
         if events & WRITABLE:
             self._flush()
+            if events == WRITABLE:
+                return
         if self._failing:
             return  # the write has taken the error: a read would find an end of input in its place
         if not self._reading:
             self._hear(events)
-            return
-        if events == WRITABLE:
             return
         if self._inflow is not None:
             self._fill(self._inflow)
@@ -220,6 +221,8 @@ class SocketTransport(SendingSide):
             if self._score or len(data) >= SMALL_READ:
                 self._adapt(len(data))
             self.protocol.dataReceived(data)
+            if events & ENDED:
+                self.ready(READABLE)  # the end is next, most often
         else:
             self._end_of_input()
 
@@ -287,7 +290,7 @@ class SocketTransport(SendingSide):
     def _watch(self) -> None:
         if self._reason is not None:
             return
-        mask = READABLE if self._reading else 0
+        mask = INPUT if self._reading else 0
         if self._queue is not None:
             mask |= WRITABLE
         if mask == self._mask:
@@ -343,8 +346,8 @@ class SocketTransport(SendingSide):
             self._reason = reason
             self._reading = False
             self._output = SHUT
-            queue, self._queue = self._queue, None
-            if queue is not None:
+            if self._queue is not None:
+                queue, self._queue = self._queue, None
                 queue.drop()
             if self._inflow is not None:
                 self._inflow.stop()
@@ -357,8 +360,8 @@ class SocketTransport(SendingSide):
         if reason is not DONE or not self._ended:
             _break_off(fd, reason)
         self._poller.close(fd)
-        producer, self._producer = self._producer, None
-        if producer is not None:
+        if self._producer is not None:
+            producer, self._producer = self._producer, None
             self._guard(producer.stopProducing)
         protocol = self.protocol
         del self.protocol  # the two would keep each other until the next collection

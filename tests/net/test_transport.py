@@ -281,6 +281,32 @@ def test_end_of_input_does_not_spin(bench: Bench) -> None:
     assert bench.quiet
 
 
+def test_the_end_that_came_with_the_last_data_is_heard_with_it(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both are one event: to wait for the next would be one more for each connection."""
+    monkeypatch.setattr("lbtwist.net.poller.ROUNDS", 1)
+    protocol, _, far = bench.connect()
+    far.send(b"goodbye")
+    far.shutdown(socket.SHUT_WR)
+    bench.turn()
+    assert protocol.received == b"goodbye"
+    assert protocol.events == ["made", "read lost"]
+
+
+def test_pause_in_the_last_data_holds_its_end_back(bench: Bench) -> None:
+    protocol, transport, far = bench.connect()
+    protocol.on_data = lambda data: transport.pauseProducing()
+    far.send(b"goodbye")
+    far.shutdown(socket.SHUT_WR)
+    bench.turn()
+    assert protocol.events == ["made"]
+    assert bench.quiet
+    transport.resumeProducing()
+    bench.turn()
+    assert protocol.events == ["made", "read lost"]
+
+
 def test_reset_after_the_end_of_input_is_told(bench: Bench) -> None:
     protocol, _, far = bench.connect()
     far.shutdown(socket.SHUT_WR)
