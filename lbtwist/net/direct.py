@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable
 from errno import EINPROGRESS
+from socket import (
+    AF_INET,
+    AF_INET6,
+    AF_UNIX,
+    IPPROTO_TCP,
+    SO_ERROR,
+    SO_KEEPALIVE,
+    SOCK_CLOEXEC,
+    SOCK_NONBLOCK,
+    SOCK_STREAM,
+    SOL_SOCKET,
+    TCP_NODELAY,
+    SocketType,
+)
 
 from twisted.internet.interfaces import IProtocol
 from twisted.python.failure import Failure
@@ -16,7 +29,7 @@ from lbtwist.net.poller import ERROR, HANGUP, WRITABLE, Poller
 from lbtwist.net.sweep import Sweep
 from lbtwist.net.transport import UNREGISTERED, SocketTransport
 
-NON_BLOCKING_STREAM = socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
+NON_BLOCKING_STREAM = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC
 
 
 @implementer(IDialer)
@@ -70,16 +83,24 @@ class Dial:
         self._build = build
         self._failed = failed
         self._first = first
-        self._socket: socket.SocketType | None = None
+        self._socket: SocketType | None = None
         self._mask = UNREGISTERED
         self._over = False
 
     def connect(self, address: Address, timeout: float) -> None:
         """Begin."""
+        family, target = target_of(address)
         try:
-            code = self._begin(address)
+            # The type under `socket.socket`: that one's __init__ is slower than the system call.
+            self._socket = connecting = SocketType(family, NON_BLOCKING_STREAM, 0)
+            if family != AF_UNIX:
+                connecting.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
+                connecting.setsockopt(SOL_SOCKET, SO_KEEPALIVE, 1)
+            code = connecting.connect_ex(target)
             if code == EINPROGRESS:
-                self._wait(timeout)
+                self._poller.register(connecting.fileno(), WRITABLE, self)
+                self._mask = WRITABLE
+                self._sweep.enter(self, self._sweep.seconds() + timeout)
             elif code == 0:  # a Unix socket is connected at once
                 self._poller.soon(self._connected)
             else:
@@ -97,7 +118,7 @@ class Dial:
         # The kernel tells of an error by ERROR; without one, to ask for it is a system call for nothing.
         code = 0
         if events & (ERROR | HANGUP):
-            code = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            code = self._socket.getsockopt(SOL_SOCKET, SO_ERROR)
         if code:
             self._fail(failure_of(code))
         else:
@@ -111,21 +132,6 @@ class Dial:
         """The sweep's call."""
         self._fail(TIMED_OUT)
 
-    def _begin(self, address: Address) -> int:
-        family, sockaddr = target_of(address)
-        # The type under `socket.socket`: that one's __init__ is slower than the system call.
-        self._socket = connecting = socket.SocketType(family, NON_BLOCKING_STREAM, 0)
-        if family != socket.AF_UNIX:
-            connecting.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            connecting.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        return connecting.connect_ex(sockaddr)
-
-    def _wait(self, timeout: float) -> None:
-        assert self._socket is not None
-        self._poller.register(self._socket.fileno(), WRITABLE, self)
-        self._mask = WRITABLE
-        self._sweep.enter(self, self._sweep.seconds() + timeout)
-
     def _connected(self) -> None:
         if self._over:
             return
@@ -138,7 +144,7 @@ class Dial:
         except Exception:
             self._poller.close(fd)
             raise
-        transport = SocketTransport(self._poller, fd, mask=self._mask)
+        transport = SocketTransport(self._poller, fd, None, self._mask)
         if self._mask != UNREGISTERED:
             self._poller.hand_over(fd, transport)
         if self._first:
@@ -169,5 +175,5 @@ class Dial:
 def target_of(address: Address) -> tuple[int, str | tuple[str, int]]:
     """The family and what connect(2) takes for `address`."""
     if address.port is None:
-        return socket.AF_UNIX, address.host
-    return socket.AF_INET6 if ":" in address.host else socket.AF_INET, (address.host, address.port)
+        return AF_UNIX, address.host
+    return AF_INET6 if ":" in address.host else AF_INET, (address.host, address.port)
