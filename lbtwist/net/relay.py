@@ -141,12 +141,13 @@ class Relay(Pair):
 
     def lost(self, end: End, *, orderly: bool) -> None:
         """As a pair; a server that it has failed over from is of no concern any more."""
-        if end is not self._client and end is not self._server:
+        if end is self._server:
+            if not self._closing and self._unused:
+                self._fail_over()
+                return
+        elif end is not self._client:
             return
-        if end is self._server and not self._closing and self._unused:
-            self._fail_over()
-        else:
-            Pair.lost(self, end, orderly=orderly)
+        Pair.lost(self, end, orderly=orderly)
 
     def cut(self, why: CutBy) -> None:
         """Close both sides (rule 5), because a deadline came or an operator said so."""
@@ -199,8 +200,8 @@ class Relay(Pair):
         Pair._join(self, server)  # half of what `super()` takes, for each connection, as above
         self._client.transport.resumeProducing()
         self.touched = self._frontend.seconds()
-        early, self._early = self._early, b""
-        if early:
+        if self._early:
+            early, self._early = self._early, b""
             self._client.dataReceived(early)
         self.watch_idle()
 
@@ -226,16 +227,17 @@ class Relay(Pair):
     def _finish(self) -> None:
         if self._dispatch is not None:
             self._dispatch.cancel()
-        place = self._place
+        frontend, place = self._frontend, self._place
         assert place is not None
-        self._frontend.sweep.leave(self)
+        frontend.sweep.leave(self)
         lease = self._release()
         place.leave(self, self._ending)
-        if self._frontend.per_client.counting:
-            self._frontend.per_client.leave(self.client_host)
-        self._frontend.means.budget.leave()
-        for end in self._ends:
-            end.part()
+        if frontend.per_client.counting:
+            frontend.per_client.leave(self.client_host)
+        frontend.means.budget.leave()
+        self._client.part()
+        if self._server is not None:
+            self._server.part()
         if lease is not None:
             lease.tell_if_empty()
         place.tell_if_empty()
