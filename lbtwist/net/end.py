@@ -90,9 +90,6 @@ class End(Protocol):
         self.relay.touched = self._seconds()
         self.relay.half_closed(self)
 
-    def writeConnectionLost(self) -> None:
-        self._caught_up()
-
     def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
         self.lost = True
         # Not `reason.check`, which compares names and is the dearest call of a short connection.
@@ -118,6 +115,8 @@ class End(Protocol):
         if self.peer.lost:
             # Everything that came before the other side's reset has been passed on; now the reset is.
             self.reset()
+
+    writeConnectionLost = _caught_up
 
     def reset(self) -> None:
         """Close it so that it sees a reset; what is held for it is dropped."""

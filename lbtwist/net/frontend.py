@@ -82,6 +82,7 @@ class Frontend:
         self.gate.follow(policy, tuple)
         # A connection asks for these again and again: one step, not two.
         self.dialer, self.sweep, self.seconds, self.ids, self.ledger_of, self.server_failed = means[:6]
+        self.budget = means.budget
 
     @property
     def full(self) -> bool:

@@ -201,8 +201,9 @@ class Poller:
         for fd in closing:
             os.close(fd)
         soon = self._soon
-        while soon and calls:
-            calls -= 1
+        for _ in range(calls):
+            if not soon:
+                break
             call = soon.popleft()
             try:
                 call()

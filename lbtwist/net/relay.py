@@ -89,7 +89,7 @@ class Relay(Pair):
             self._place.enter(self)
             if frontend.per_client.counting:
                 frontend.per_client.enter(self.client_host)
-            frontend.means.budget.enter()
+            frontend.budget.enter()
             end.transport.pauseProducing()
             self._go_on()
         else:
@@ -234,7 +234,7 @@ class Relay(Pair):
         place.leave(self, self._ending)
         if frontend.per_client.counting:
             frontend.per_client.leave(self.client_host)
-        frontend.means.budget.leave()
+        frontend.budget.leave()
         self._client.part()
         if self._server is not None:
             self._server.part()

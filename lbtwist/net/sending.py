@@ -238,9 +238,9 @@ class SendingSide:
         except OSError:
             self._write_failed()
             return
-        half_closeable = half_closeable_of(self.protocol)
-        if half_closeable is not None:
-            self._guard(half_closeable.writeConnectionLost)
+        protocol: Any = self.protocol
+        if IHalfCloseableProtocol.providedBy(protocol):  # an adaptation is 5 times as dear
+            self._guard(protocol.writeConnectionLost)
 
     def _guard(self, call: Callable[[], object]) -> None:
         """`call()`; what it raises is the end of this connection."""
@@ -270,11 +270,3 @@ def write_both(transport: ITransport, head: bytes, body: bytes | memoryview) -> 
 def queued(transport: object) -> int:
     """Bytes that wait in our memory for the peer; 0 where a transport does not tell."""
     return transport.queued if isinstance(transport, SendingSide) else 0
-
-
-def half_closeable_of(protocol: IProtocol) -> IHalfCloseableProtocol | None:
-    """`protocol` as one that hears of half-closes, or None."""
-    provider: Any = protocol
-    return (
-        provider if IHalfCloseableProtocol.providedBy(provider) else None
-    )  # an adaptation is 5 times as dear

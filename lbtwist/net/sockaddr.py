@@ -7,6 +7,7 @@ import os
 import socket
 import struct
 from collections.abc import Callable
+from socket import AF_UNIX, SOCK_STREAM, SocketType
 from typing import Any, TypeVar
 
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
@@ -73,7 +74,7 @@ def lent(fd: int, use: Callable[[socket.SocketType], T]) -> T:
         raise OSError(errno.EBADF, os.strerror(errno.EBADF))
     # A family spares two getsockopt. It is not checked, and decides only how much room there is for
     # an address: a Unix socket's is the longest, and each address tells its own family.
-    borrowed = socket.SocketType(socket.AF_UNIX, socket.SOCK_STREAM, 0, fd)
+    borrowed = SocketType(AF_UNIX, SOCK_STREAM, 0, fd)
     try:
         return use(borrowed)
     finally:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import (
     IConsumer,
+    IHalfCloseableProtocol,
     IProtocol,
     IPushProducer,
     ITCPTransport,
@@ -20,7 +21,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from lbtwist.net.poller import ENDED, ERROR, HANGUP, READABLE, WRITABLE, Poller
-from lbtwist.net.sending import SHUT, SendingSide, half_closeable_of
+from lbtwist.net.sending import SHUT, SendingSide
 from lbtwist.net.sockaddr import SocketAddress, address_of, drop_input, lent, reset_on_close
 
 SMALL_READ = 16 * 1024
@@ -270,13 +271,13 @@ class SocketTransport(SendingSide):
     def _end_of_input(self) -> None:
         self._ended = True
         self._reading = False
-        half_closeable = half_closeable_of(self.protocol)
-        if half_closeable is None:
+        protocol: Any = self.protocol
+        if not IHalfCloseableProtocol.providedBy(protocol):
             self._end(DONE)
-        else:
-            half_closeable.readConnectionLost()
-            if self._reason is None:
-                self._poller.soon(self._watch)  # the other end comes in the same batch, often, and a close
+            return
+        protocol.readConnectionLost()
+        if self._reason is None:
+            self._poller.soon(self._watch)  # the other end comes in the same batch, often, and a close
 
     def _rest(self) -> None:
         """Both directions are shut, and epoll would say so for ever: leave it.

@@ -10,7 +10,7 @@ from twisted.protocols.tls import TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from lbtwist.net.sending import half_closeable_of, queued
+from lbtwist.net.sending import queued
 from lbtwist.net.transport import DONE
 
 MAX_ANSWERS = 64 * 1024
@@ -92,9 +92,9 @@ class TLSTransport(TLSMemoryBIOProtocol):
 
     def writeConnectionLost(self) -> None:
         """All was sent that was written before `loseWriteConnection`."""
-        half_closeable = half_closeable_of(self.wrappedProtocol)
-        if half_closeable is not None:
-            half_closeable.writeConnectionLost()
+        protocol: Any = self.wrappedProtocol
+        if IHalfCloseableProtocol.providedBy(protocol):
+            protocol.writeConnectionLost()
 
     def _tlsShutdownFinished(self, reason: Failure | None) -> None:
         """Without a reason it is the peer's close_notify: whatever becomes of our answer, that is the end."""
