@@ -27,7 +27,7 @@ from lbtwist.model.address import Address
 from lbtwist.net.dialing import TIMED_OUT, DialFailure, IDial, IDialer, failure_of
 from lbtwist.net.poller import ERROR, HANGUP, WRITABLE, Poller
 from lbtwist.net.sweep import Sweep
-from lbtwist.net.transport import UNREGISTERED, SocketTransport
+from lbtwist.net.transport import DIALLED, UNREGISTERED, SocketTransport
 
 NON_BLOCKING_STREAM = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC
 
@@ -98,8 +98,8 @@ class Dial:
                 connecting.setsockopt(SOL_SOCKET, SO_KEEPALIVE, 1)
             code = connecting.connect_ex(target)
             if code == EINPROGRESS:
-                self._poller.register(connecting.fileno(), WRITABLE, self)
-                self._mask = WRITABLE
+                self._poller.register(connecting.fileno(), DIALLED, self)
+                self._mask = DIALLED
                 self._sweep.enter(self, self._sweep.seconds() + timeout)
             elif code == 0:  # a Unix socket is connected at once
                 self._poller.soon(self._connected)
@@ -122,7 +122,7 @@ class Dial:
         if code:
             self._fail(failure_of(code))
         else:
-            self._connected()
+            self._connected(events)
 
     def fail(self, reason: Failure) -> None:
         """`build` or `failed` raised."""
@@ -132,7 +132,7 @@ class Dial:
         """The sweep's call."""
         self._fail(TIMED_OUT)
 
-    def _connected(self) -> None:
+    def _connected(self, events: int = WRITABLE) -> None:
         if self._over:
             return
         assert self._socket is not None
@@ -150,6 +150,8 @@ class Dial:
         if self._first:
             transport.write(self._first)
         transport.start(protocol)
+        if events != WRITABLE:  # it is told once: the server has spoken first
+            transport.ready(events)
 
     def _fail_soon(self, failure: DialFailure) -> None:
         self._poller.soon(lambda: self._fail(failure))

@@ -24,6 +24,8 @@ ERROR: int = select.EPOLLERR
 HANGUP: int = select.EPOLLHUP
 ENDED: int = select.EPOLLRDHUP
 """The peer has shut its sending side down; what it sent before may be unread."""
+ONCE: int = select.EPOLLET
+"""In a mask: each event is told when it comes, and not for as long as it lasts."""
 
 ROUNDS = 16
 """Batches served before the reactor has its turn: its timers and consoles must not starve."""
@@ -62,7 +64,7 @@ class Reactor(Protocol):
 class Poller:
     """Calls `ready` of what owns each ready descriptor; a reader of `reactor` while there is one.
 
-    Level-triggered, as epoll(7) is by default. Not thread-safe.
+    Level-triggered, as epoll(7) is by default, but for a mask with ONCE. Not thread-safe.
     """
 
     log = Logger()

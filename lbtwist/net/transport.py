@@ -20,7 +20,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from lbtwist.net.poller import ENDED, ERROR, HANGUP, READABLE, WRITABLE, Poller
+from lbtwist.net.poller import ENDED, ERROR, HANGUP, ONCE, READABLE, WRITABLE, Poller
 from lbtwist.net.sending import SHUT, SendingSide
 from lbtwist.net.sockaddr import SocketAddress, address_of, drop_input, lent, reset_on_close
 
@@ -41,6 +41,9 @@ LOST = Failure(ConnectionLost())
 ABORTED = Failure(ConnectionAborted())
 
 INPUT = READABLE | ENDED
+DIALLED = INPUT | WRITABLE | ONCE
+"""What a dial registers its socket with. It will do until the first is received, and from the end on; what a
+read has left in between is told only by INPUT. So who answers and ends is registered once."""
 UNREGISTERED = -1
 """Instead of a mask: the descriptor is not in the epoll."""
 
@@ -106,7 +109,7 @@ class SocketTransport(SendingSide):
             protocol.makeConnection(self)
         except Exception:
             self._broke()
-        if self._reading or self._mask > 0:
+        if self._reading and self._mask == UNREGISTERED:
             self._watch()
 
     @property
@@ -123,6 +126,7 @@ class SocketTransport(SendingSide):
         """What is received goes to `inflow` from now on, until that is no bulk any more; None: to the
         protocol. To be called while it is read from."""
         self._inflow = inflow
+        self._watch()
 
     def pauseProducing(self) -> None:
         """Nothing is read until `resumeProducing`; a reset is told all the same, once it was read from."""
@@ -222,10 +226,17 @@ class SocketTransport(SendingSide):
             if self._score or len(data) >= SMALL_READ:
                 self._adapt(len(data))
             self.protocol.dataReceived(data)
-            if events & ENDED:
-                self.ready(READABLE)  # the end is next, most often
+            if events & (ENDED | WRITABLE):
+                self._read_on(events)
         else:
             self._end_of_input()
+
+    def _read_on(self, events: int) -> None:
+        """The end was told, and is next most often; or all was told once, and more may have come."""
+        if events & ENDED:
+            self.ready(READABLE)
+        if not self._ended:
+            self._watch()
 
     def _hear(self, events: int) -> None:
         """What is told of a connection that is not read from."""
@@ -276,7 +287,7 @@ class SocketTransport(SendingSide):
             self._end(DONE)
             return
         protocol.readConnectionLost()
-        if self._reason is None:
+        if self._reason is None and self._mask != DIALLED:
             self._poller.soon(self._watch)  # the other end comes in the same batch, often, and a close
 
     def _rest(self) -> None:
