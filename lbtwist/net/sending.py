@@ -195,11 +195,8 @@ class SendingSide:
             self._held_back = True
             self._producer.pauseProducing()  # type: ignore[attr-defined]
 
-    def _flush(self) -> None:
-        """The socket takes more."""
-        queue = self._queue
-        if queue is None:
-            return
+    def _flush(self, queue: Waiting) -> None:
+        """The socket takes more of `queue`."""
         try:
             left = queue.send(self._fd)
         except OSError as error:

@@ -204,7 +204,8 @@ class SocketTransport(SendingSide):
     def ready(self, events: int) -> None:
         """The poller's call: `events` are hints, and reading tells what there is."""
         if events & WRITABLE:
-            self._flush()
+            if self._queue is not None:
+                self._flush(self._queue)
             if events == WRITABLE:
                 return
         if self._failing:
