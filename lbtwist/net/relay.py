@@ -15,6 +15,7 @@ from lbtwist.net.pair import Pair
 from lbtwist.net.rotation import GroupRotation
 from lbtwist.net.sockaddr import shown
 from lbtwist.net.splice import splice
+from lbtwist.net.tcp_end import TcpEnd
 from lbtwist.wire.proxy_ends import Ends
 
 UNUSED = "closed before any byte was passed"
@@ -52,7 +53,7 @@ class Relay(Pair):
     ) -> None:
         """`peer` is the client's address and `client_host` the IP address of it; its servers are of
         `group`, or of the listener's own."""
-        Pair.__init__(self, frontend, End(self, frontend.seconds))
+        Pair.__init__(self, frontend, TcpEnd(self, frontend.seconds))
         self.id = id
         self.client_host = client_host
         self.peer = peer
@@ -115,7 +116,7 @@ class Relay(Pair):
         self._member = member
         self._lease = self._frontend.ledger_of(member)
         self._lease.enter(self)
-        return End(self, self._frontend.seconds)
+        return TcpEnd(self, self._frontend.seconds)
 
     def server_failed(self, member: Member, reason: str) -> None:
         self._frontend.ledger_of(member).fail(reason)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from errno import EAGAIN, ENOBUFS
+from socket import MSG_MORE
 from typing import Any, Protocol
 
 from twisted.internet.interfaces import IHalfCloseableProtocol, IProducer, IProtocol, ITransport
@@ -41,6 +42,16 @@ class Queue(bytearray):
 
     def drop(self) -> None:
         self.clear()
+
+
+class Last(Queue):
+    """Bytes that FIN follows: they wait for it in the kernel, and both leave in one segment. tcp(7)."""
+
+    __slots__ = ()
+
+    def send(self, fd: int) -> int:
+        del self[: lent(fd, lambda borrowed: borrowed.send(self, MSG_MORE))]
+        return len(self)
 
 
 class SendingSide:
@@ -100,6 +111,13 @@ class SendingSide:
         if sent != len(data):
             self._output = HELD
             self._enqueue(memoryview(data)[sent:])
+
+    def write_last(self, data: bytes) -> None:
+        """`write` of what `loseWriteConnection` or a close follows at once."""
+        if self._output == OPEN:
+            self._try(Last(data))
+        else:
+            self._enqueue(data)
 
     def pour(self, waiting: Waiting) -> None:
         """`write` of all that is in `waiting`, which keeps the rest; dropped after a close.
@@ -262,6 +280,15 @@ def write_both(transport: ITransport, head: bytes, body: bytes | memoryview) -> 
         transport.writeSequence((head, body))
     else:
         transport.write(head + body)
+
+
+def write_last(transport: ITransport, data: bytes) -> None:
+    """`transport.write` of what `loseWriteConnection` follows at once: in one segment with FIN, where the
+    transport is one of ours."""
+    if isinstance(transport, SendingSide):
+        transport.write_last(data)
+    else:
+        transport.write(data)
 
 
 def queued(transport: object) -> int:

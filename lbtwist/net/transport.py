@@ -41,6 +41,8 @@ LOST = Failure(ConnectionLost())
 ABORTED = Failure(ConnectionAborted())
 
 INPUT = READABLE | ENDED
+BESIDES = ENDED | WRITABLE
+"""What may be told with data, and asks for more than to receive it."""
 DIALLED = INPUT | WRITABLE | ONCE
 """What a dial registers its socket with. It will do until the first is received, and from the end on; what a
 read has left in between is told only by INPUT. So who answers and ends is registered once."""
@@ -68,6 +70,9 @@ class SocketTransport(SendingSide):
     `dataReceived`, `readConnectionLost`, `writeConnectionLost` and `connectionLost` come from the poller
     alone, never from inside of a method of the transport. `connectionLost` comes exactly once: with
     ConnectionDone, ConnectionLost (the peer's reset), ConnectionAborted, or what the protocol raised.
+
+    A protocol that has `lastReceived` gets a little that came with the end of input by that alone, in the
+    place of `dataReceived` and `readConnectionLost`.
 
     The descriptor enters the epoll when it is first to be read or has something queued: a protocol that
     pauses it in `connectionMade` costs no system call.
@@ -226,18 +231,41 @@ class SocketTransport(SendingSide):
         if data:
             if self._score or len(data) >= SMALL_READ:
                 self._adapt(len(data))
-            self.protocol.dataReceived(data)
-            if events & (ENDED | WRITABLE):
-                self._read_on(events)
+            if events & BESIDES:
+                self._receive(data, events)
+            else:
+                self.protocol.dataReceived(data)
         else:
             self._end_of_input()
 
-    def _read_on(self, events: int) -> None:
-        """The end was told, and is next most often; or all was told once, and more may have come."""
+    def _receive(self, data: bytes, events: int) -> None:
+        """With `data` the end was told, which is next, most often; or all is told once, and more may come."""
+        if events & ENDED:
+            last = getattr(self.protocol, "lastReceived", None)
+            if last is not None and len(data) < SMALL_READ:
+                self._receive_last(data, last)
+                return
+        self.protocol.dataReceived(data)
         if events & ENDED:
             self.ready(READABLE)
         if not self._ended:
             self._watch()
+
+    def _receive_last(self, data: bytes, last: Callable[[bytes], object]) -> None:
+        try:
+            more = os.read(self._fd, SMALL_READ)
+        except OSError:
+            self.protocol.dataReceived(data)
+            self._end(LOST)
+            return
+        if more:
+            self.protocol.dataReceived(data + more)
+            self._watch()
+        else:
+            self._ended = True
+            self._reading = False
+            last(data)
+            self._leave()
 
     def _hear(self, events: int) -> None:
         """What is told of a connection that is not read from."""
@@ -288,6 +316,10 @@ class SocketTransport(SendingSide):
             self._end(DONE)
             return
         protocol.readConnectionLost()
+        self._leave()
+
+    def _leave(self) -> None:
+        """It is read no more."""
         if self._reason is None and self._mask != DIALLED:
             self._poller.soon(self._watch)  # the other end comes in the same batch, often, and a close
 
