@@ -41,8 +41,6 @@ LOST = Failure(ConnectionLost())
 ABORTED = Failure(ConnectionAborted())
 
 INPUT = READABLE | ENDED
-BESIDES = ENDED | WRITABLE
-"""What may be told with data, and asks for more than to receive it."""
 DIALLED = INPUT | WRITABLE | ONCE
 """What a dial registers its socket with. It will do until the first is received, and from the end on; what a
 read has left in between is told only by INPUT. So who answers and ends is registered once."""
@@ -208,7 +206,7 @@ class SocketTransport(SendingSide):
 
     def ready(self, events: int) -> None:
         """The poller's call: `events` are hints, and reading tells what there is."""
-        if events & WRITABLE:
+        if events != READABLE and events & WRITABLE:
             if self._queue is not None:
                 self._flush(self._queue)
             if events == WRITABLE:
@@ -231,10 +229,10 @@ class SocketTransport(SendingSide):
         if data:
             if self._score or len(data) >= SMALL_READ:
                 self._adapt(len(data))
-            if events & BESIDES:
-                self._receive(data, events)
-            else:
+            if events == READABLE:
                 self.protocol.dataReceived(data)
+            else:
+                self._receive(data, events)
         else:
             self._end_of_input()
 
