@@ -8,6 +8,7 @@ from zope.interface import implementer
 
 from lbtwist.errors import BadMessage
 from lbtwist.model.plane import FINISHED
+from lbtwist.net.foreseen import foreseen
 from lbtwist.net.http.exchange import Exchange
 from lbtwist.net.http.frontend import HttpFrontend
 from lbtwist.net.http.linger import LINGER
@@ -21,6 +22,7 @@ from lbtwist.wire.repeated import Repeated
 from lbtwist.wire.request_head import RequestHead, parse_request_head
 
 
+@foreseen
 @implementer(IHalfCloseableProtocol, IPushProducer)
 class ClientConnection(Parting):
     """One client's connection, until it is closed or becomes a WebSocket's.

@@ -7,6 +7,7 @@ from twisted.logger import Logger
 from lbtwist.model.plane import FINISHED, ConnectionView, CutBy, Ending, Member
 from lbtwist.model.routing import Rule
 from lbtwist.net.dialing import TIMED_OUT
+from lbtwist.net.foreseen import foreseen
 from lbtwist.net.http.assignment import LOST
 from lbtwist.net.http.download import Download
 from lbtwist.net.http.server import ServerConnection
@@ -19,6 +20,7 @@ from lbtwist.wire.switching import is_answered
 FOUND = 302
 
 
+@foreseen
 class Exchange(Download):
     """What a client asked, and what a server answers: what each sends is passed on as it comes."""
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from lbtwist.model.access import CUTS, NOT_REACHED, Access, End, Usual, made
 from lbtwist.model.plane import CutBy, Ending, Member
 from lbtwist.model.routing import Rule
+from lbtwist.net.foreseen import foreseen
 from lbtwist.net.http.exchange import Exchange
 from lbtwist.net.http.logged_tunnel import LoggedTunnel
 from lbtwist.net.http.notes import Notes
@@ -22,6 +23,7 @@ SHORT = 4 * 1024
 """Bytes of a request that may be kept until lines are made of many."""
 
 
+@foreseen
 class LoggedExchange(Exchange):
     """One request, told at its end to who listens to the frontend.
 
