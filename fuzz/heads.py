@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import fields
 from functools import partial
 
 from fuzz.cutting import Pieces, cuttings
@@ -54,9 +55,14 @@ def _outcome(parse: Parse, pieces: Pieces) -> object:
             assert bad.status in {400, 405, 414, 431, 501, 502, 505, 508}
             return bad.status
         if answer is not None:
-            return tuple(answer[0]), answer[1] + b"".join(pieces[number:])  # type: ignore[arg-type]
+            return _values(answer[0]), answer[1] + b"".join(pieces[number:])
         assert len(come) < MOST_HELD
     return None
+
+
+def _values(head: object) -> list[object]:
+    """All that it says, which its own repr does not tell."""
+    return [getattr(head, field.name) for field in fields(head)]  # type: ignore[arg-type]
 
 
 def onward(data: bytes) -> None:
