@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import gc
 import sys
-from itertools import count
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
 from lbtwist.net.foreseen import foreseen, names_of
+from lbtwist.net.http.client import ClientConnection
 from lbtwist.net.http.exchange import Exchange
 from lbtwist.net.http.logged import LoggedExchange
 
 MANY = 100
 """More instances than it takes for the table of a class to take no more names."""
-NAMES = 30
-"""As many as a table takes."""
 
 pytestmark = pytest.mark.skipif(
     sys.implementation.name != "cpython", reason="other interpreters keep attributes in other ways"
@@ -59,9 +56,15 @@ def test_what_instances_and_the_class_have_is_as_before() -> None:
     assert (Foreseen.late, Foreseen.later) == (None, 0)
 
 
-@pytest.mark.parametrize("cls", [Exchange, LoggedExchange])
-def test_requests_have_no_more_attributes_than_a_table_takes(cls: type[Exchange]) -> None:
-    frontend = SimpleNamespace(ids=count(), group=None, seconds=lambda: 0.0)
-    exchange = cls(cast(Any, SimpleNamespace(host="")), cast(Any, frontend))
-    assert "begun" in names_of(cls)
-    assert len({*names_of(cls), *vars(exchange)}) <= NAMES
+def test_what_is_set_at_once_has_its_place_too() -> None:
+    assert names_of(Early) == {"late", "later", "own"}
+
+
+@pytest.mark.parametrize("cls", [Exchange, LoggedExchange, ClientConnection])
+def test_there_is_room_for_all_names_of_a_class(cls: type) -> None:
+    instances: list[Any] = [object.__new__(cls) for _ in range(MANY)]
+    for each in instances:
+        for name in names_of(cls):
+            setattr(each, name, None)
+    assert "_sent_at" in names_of(cls) or "written" in names_of(cls)
+    assert not any(map(has_dictionary, instances))
