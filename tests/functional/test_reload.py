@@ -95,7 +95,8 @@ def test_rule_72_a_listener_with_another_endpoint(tmp_path: Path, pair: Pair, wa
 
 def test_rule_72_a_listener_whose_addresses_overlap(tmp_path: Path, pair: Pair, watch: Watch) -> None:
     """The old one is closed first, and its connections go on."""
-    with socket.create_server(("127.0.0.1", 0)) as chosen:
+    # Free at all addresses: one that is free at 127.0.0.1 alone may be another's at the next.
+    with socket.create_server(("", 0), family=socket.AF_INET6, dualstack_ipv6=True) as chosen:
         port = chosen.getsockname()[1]
     text = both(pair, endpoint=f"127.0.0.1:{port}", draining="timeout = 60")
     with Balancer(tmp_path, text) as lb, talking(watch, lb.address, pair[0]) as old:
