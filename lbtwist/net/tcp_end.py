@@ -11,6 +11,6 @@ class TcpEnd(End):
 
     def lastReceived(self, data: bytes) -> None:
         """A transport of ours: `data`, and then the end of input."""
-        self.passed(len(data))
+        self.received += len(data)
         write_last(self.peer.transport, data)
         self.readConnectionLost()

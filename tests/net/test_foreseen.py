@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lbtwist.net.foreseen import foreseen, names_of
+from lbtwist.net.foreseen import ROOM, foreseen, names_of
 from lbtwist.net.http.client import ClientConnection
 from lbtwist.net.http.exchange import Exchange
 from lbtwist.net.http.logged import LoggedExchange
@@ -67,4 +67,5 @@ def test_there_is_room_for_all_names_of_a_class(cls: type) -> None:
         for name in names_of(cls):
             setattr(each, name, None)
     assert "_sent_at" in names_of(cls) or "written" in names_of(cls)
+    assert len(names_of(cls)) <= ROOM
     assert not any(map(has_dictionary, instances))
